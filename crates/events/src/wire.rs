@@ -1,0 +1,1 @@
+//! Confluent wire format and CloudEvents headers.

@@ -1,0 +1,121 @@
+//! The raw record: what ingest keeps of a delivery and the normalizer reads again.
+
+use std::fmt;
+
+use events::{Provider, RawPosition, Time};
+use uuid::Uuid;
+
+use crate::{Reason, Unmappable, Verified};
+
+const DELIVERY_ID: &str = "delivery_id";
+const SOURCE: &str = "source";
+const TENANT: &str = "tenant";
+const RECEIVED_AT: &str = "received_at";
+const SIGNED_AT: &str = "signed_at";
+const TAIL: &str = "tail";
+const SCHEME: &str = "scheme";
+const KEY_ID: &str = "key_id";
+/// Precedes the names of kept request headers.
+const REQUEST_HEADER: &str = "http.";
+
+/// A delivery read back from its raw topic.
+#[derive(Clone)]
+pub struct Raw<'a> {
+    pub provider: Provider,
+    pub source: &'a str,
+    pub tenant: &'a str,
+    pub delivery_id: Uuid,
+    pub received_at: Time,
+    pub signed_at: Option<Time>,
+    /// The path after the source.
+    pub tail: &'a str,
+    /// `index` is 0 here; each event gets its own.
+    pub position: RawPosition,
+    pub body: &'a [u8],
+}
+
+/// Returns the Kafka headers of a delivery's raw record; its value is the body as it came.
+///
+/// Times are microseconds since the epoch in decimal digits.
+pub fn headers(
+    verified: &Verified,
+    delivery_id: Uuid,
+    received_at: Time,
+) -> Vec<(String, Vec<u8>)> {
+    let delivery = verified.delivery();
+    let own = [
+        (DELIVERY_ID, delivery_id.to_string()),
+        (SOURCE, delivery.source.to_string()),
+        (TENANT, delivery.tenant.to_string()),
+        (RECEIVED_AT, received_at.micros().to_string()),
+        (TAIL, delivery.tail.clone()),
+        (SCHEME, verified.scheme().to_owned()),
+        (KEY_ID, verified.key_id().to_owned()),
+    ];
+    let signed = verified
+        .signed_at()
+        .map(|at| (SIGNED_AT, at.micros().to_string()));
+    let kept = delivery
+        .headers
+        .iter()
+        .map(|(name, value)| (format!("{REQUEST_HEADER}{name}"), value.to_vec()));
+    own.into_iter()
+        .chain(signed)
+        .map(|(name, value)| (name.to_owned(), value.into_bytes()))
+        .chain(kept)
+        .collect()
+}
+
+impl<'a> Raw<'a> {
+    /// Reads a raw record back. What ingest did not write is a `BadRecord`.
+    pub fn parse(
+        provider: Provider,
+        position: RawPosition,
+        headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
+        body: &'a [u8],
+    ) -> Result<Self, Unmappable> {
+        let find = |name: &'static str| {
+            let found = headers.clone().find(|(key, _)| *key == name);
+            found.and_then(|(_, value)| std::str::from_utf8(value).ok())
+        };
+        let need = |name: &'static str| find(name).ok_or_else(|| bad_record(name));
+        let time = |name: &'static str, text: &str| {
+            let micros = text.parse().map_err(|_| bad_record(name))?;
+            Time::from_micros(micros).map_err(|_| bad_record(name))
+        };
+        Ok(Self {
+            provider,
+            source: need(SOURCE)?,
+            tenant: need(TENANT)?,
+            delivery_id: need(DELIVERY_ID)?
+                .parse()
+                .map_err(|_| bad_record(DELIVERY_ID))?,
+            received_at: time(RECEIVED_AT, need(RECEIVED_AT)?)?,
+            signed_at: find(SIGNED_AT)
+                .map(|text| time(SIGNED_AT, text))
+                .transpose()?,
+            tail: need(TAIL)?,
+            position,
+            body,
+        })
+    }
+}
+
+fn bad_record(header: &'static str) -> Unmappable {
+    Unmappable {
+        reason: Reason::BadRecord,
+        detail: format!("header `{header}` is missing or unreadable"),
+    }
+}
+
+/// Shows no content.
+impl fmt::Debug for Raw<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Raw")
+            .field("provider", &self.provider)
+            .field("source", &self.source)
+            .field("delivery_id", &self.delivery_id)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}
