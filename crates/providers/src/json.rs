@@ -1,1 +1,333 @@
-//! Tolerant reading of JSON bodies.
+//! Tolerant reading of JSON bodies: what has an unexpected type is absent, never an error.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use events::Time;
+use serde_json::{Map, Value};
+
+use crate::{Reason, Refusal, Unmappable};
+
+/// Names of fields, in lower case and without separators, which no attribute ever shows: what
+/// tells who a person is, and what would open a door. Where an event needs one it has a field.
+const WITHHELD: [&str; 27] = [
+    "accesstoken",
+    "address",
+    "appleuserid",
+    "barcode",
+    "birth",
+    "birthdate",
+    "cardnumber",
+    "contactemail",
+    "dateofbirth",
+    "email",
+    "emailaddress",
+    "emergencycontact",
+    "filedata",
+    "firstname",
+    "fobid",
+    "fullname",
+    "lastname",
+    "password",
+    "phone",
+    "phonenumber",
+    "pin",
+    "secret",
+    "tagid",
+    "taxid",
+    "token",
+    "useremail",
+    "username",
+];
+
+/// A body that is no JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotJson;
+
+impl From<NotJson> for Unmappable {
+    fn from(_: NotJson) -> Self {
+        Self {
+            reason: Reason::NotJson,
+            detail: "body is not JSON".to_owned(),
+        }
+    }
+}
+
+impl From<NotJson> for Refusal {
+    fn from(_: NotJson) -> Self {
+        Self::Malformed {
+            field: "body",
+            reason: "not JSON",
+        }
+    }
+}
+
+/// Parses a body. NUL characters, which Glofox is known to send, are skipped here and nowhere else:
+/// the proof covers them. Nesting deeper than 128 is not JSON.
+pub(crate) fn parse(body: &[u8]) -> Result<Value, NotJson> {
+    let body = if body.contains(&0) {
+        Cow::Owned(body.iter().copied().filter(|byte| *byte != 0).collect())
+    } else {
+        Cow::Borrowed(body)
+    };
+    serde_json::from_slice(&body).map_err(|_| NotJson)
+}
+
+/// The fields of an object that are not read yet. Each reader takes its field out if it has the
+/// type asked for; what is left at the end becomes attributes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields(Map<String, Value>);
+
+/// Anything but an object has no fields.
+impl From<Value> for Fields {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Object(fields) => Self(fields),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Self::default(),
+        }
+    }
+}
+
+impl Fields {
+    /// Parses a body.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, NotJson> {
+        parse(body).map(Self::from)
+    }
+
+    /// Turns all names into lower case, at every depth.
+    pub(crate) fn lower_cased(self) -> Self {
+        Self(lower_cased(self.0))
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
+    /// Takes a string that is not empty, or a number as text.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        self.take(name, |value| match value {
+            Value::String(text) => Some(text.replace('\0', "")).filter(|text| !text.is_empty()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        })
+    }
+
+    /// Takes a whole number, or a string of one.
+    pub(crate) fn integer(&mut self, name: &str) -> Option<i64> {
+        self.take(name, |value| match value {
+            Value::String(text) => text.parse().ok(),
+            _ => value.as_i64(),
+        })
+    }
+
+    /// Takes a truth value.
+    pub(crate) fn flag(&mut self, name: &str) -> Option<bool> {
+        self.take(name, Value::as_bool)
+    }
+
+    /// Takes an RFC 3339 time.
+    pub(crate) fn time(&mut self, name: &str) -> Option<Time> {
+        self.take(name, |value| value.as_str()?.parse().ok())
+    }
+
+    /// Takes a time of a provider whose times are UTC even where no offset says so.
+    pub(crate) fn time_utc(&mut self, name: &str) -> Option<Time> {
+        self.time(name).or_else(|| {
+            self.take(name, |value| {
+                let at: jiff::civil::DateTime = value.as_str()?.parse().ok()?;
+                let at = at.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+                Some(at.timestamp().into())
+            })
+        })
+    }
+
+    /// Takes an array; there is none where the field is absent or no array.
+    pub(crate) fn list(&mut self, name: &str) -> Vec<Value> {
+        self.take(name, |value| value.as_array().cloned())
+            .unwrap_or_default()
+    }
+
+    /// Takes an object for good: what is not read of it does not become an attribute.
+    pub(crate) fn object(&mut self, name: &str) -> Option<Self> {
+        self.take(name, |value| value.as_object().cloned())
+            .map(Self)
+    }
+
+    /// Reads within an object; what is not read of it stays here.
+    pub(crate) fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let mut inner = self.object(name)?;
+        let read = read(&mut inner);
+        if !inner.0.is_empty() {
+            self.0.insert(name.to_owned(), Value::Object(inner.0));
+        }
+        Some(read)
+    }
+
+    /// Puts the first element in the place of an array.
+    pub(crate) fn first_of(&mut self, name: &str) {
+        if let Some(Value::Array(elements)) = self.0.get_mut(name) {
+            let first = elements.drain(..).next().unwrap_or_default();
+            self.0.insert(name.to_owned(), first);
+        }
+    }
+
+    /// Drops fields on purpose.
+    pub(crate) fn discard(&mut self, names: &[&str]) {
+        self.0.retain(|name, _| !names.contains(&name.as_str()));
+    }
+
+    /// Turns what is left into attributes: texts as they are, all else as compact JSON. Nulls,
+    /// empty values and withheld fields are left out, at every depth.
+    pub(crate) fn attributes(self) -> BTreeMap<String, String> {
+        let kept = self.0.into_iter().filter_map(|(name, value)| {
+            let text = match presentable(&name, value)? {
+                Value::String(text) => text,
+                value => value.to_string(),
+            };
+            Some((name, text))
+        });
+        kept.collect()
+    }
+
+    /// Takes a field out if `read` finds in it what it looks for.
+    fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
+        let read = read(self.0.get(name)?)?;
+        self.0.remove(name);
+        Some(read)
+    }
+}
+
+fn lower_cased(fields: Map<String, Value>) -> Map<String, Value> {
+    fn value_lower_cased(value: Value) -> Value {
+        match value {
+            Value::Object(fields) => Value::Object(lower_cased(fields)),
+            Value::Array(values) => values.into_iter().map(value_lower_cased).collect(),
+            plain => plain,
+        }
+    }
+    fields
+        .into_iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value_lower_cased(value)))
+        .collect()
+}
+
+/// Returns what of a field may be shown.
+fn presentable(name: &str, value: Value) -> Option<Value> {
+    let plain_name: String = name
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    if WITHHELD.contains(&plain_name.as_str()) {
+        return None;
+    }
+    match value {
+        Value::Null => None,
+        Value::String(text) => (!text.is_empty()).then_some(Value::String(text)),
+        Value::Bool(_) | Value::Number(_) => Some(value),
+        Value::Array(values) => {
+            let kept: Vec<Value> = values
+                .into_iter()
+                .filter_map(|value| presentable("", value))
+                .collect();
+            (!kept.is_empty()).then_some(Value::Array(kept))
+        }
+        Value::Object(fields) => {
+            let kept: Map<String, Value> = fields
+                .into_iter()
+                .filter_map(|(name, value)| {
+                    let value = presentable(&name, value)?;
+                    Some((name, value))
+                })
+                .collect();
+            (!kept.is_empty()).then_some(Value::Object(kept))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(text: &str) -> Fields {
+        Fields::parse(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn nul_characters_are_skipped() {
+        let mut fields = fields("{\"a\":\"x\0y\",\0\"b\":\"\\u0000z\"}");
+        assert_eq!(fields.text("a").unwrap(), "xy");
+        assert_eq!(fields.text("b").unwrap(), "z");
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_apart_from_what_is_no_object() {
+        assert_eq!(parse(b"{\"a\":1").unwrap_err(), NotJson);
+        assert_eq!(parse(b"{\"a\":\"\xff\"}").unwrap_err(), NotJson);
+        assert_eq!(parse(b"").unwrap_err(), NotJson);
+        assert_eq!(parse("[".repeat(200).as_bytes()).unwrap_err(), NotJson);
+        assert!(Fields::parse(b"[1]").unwrap().attributes().is_empty());
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_absent_and_kept() {
+        let mut fields = fields(r#"{"n":7,"s":"8","b":"yes","t":"tomorrow","o":[1]}"#);
+        assert_eq!(fields.text("n").as_deref(), Some("7"));
+        assert_eq!(fields.integer("s"), Some(8));
+        assert_eq!(fields.flag("b"), None);
+        assert_eq!(fields.time("t"), None);
+        assert!(fields.object("o").is_none());
+        let left: Vec<_> = fields.attributes().into_iter().collect();
+        let expected = [("b", "yes"), ("o", "[1]"), ("t", "tomorrow")];
+        assert_eq!(left, expected.map(|(k, v)| (k.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn what_is_not_read_within_an_object_becomes_an_attribute() {
+        let mut fields = fields(r#"{"actor":{"id":"1","role":"ADMIN"},"all":{"id":2}}"#);
+        assert_eq!(
+            fields.within("actor", |actor| actor.text("id")),
+            Some(Some("1".into()))
+        );
+        assert_eq!(fields.within("all", |all| all.integer("id")), Some(Some(2)));
+        let expected = BTreeMap::from([("actor".to_owned(), r#"{"role":"ADMIN"}"#.to_owned())]);
+        assert_eq!(fields.attributes(), expected);
+    }
+
+    #[test]
+    fn names_and_secrets_are_withheld_at_every_depth() {
+        let fields = fields(
+            r#"{"firstName":"A","x":{"user_email":"a@b","list":[{"file_data":"00"}]},"e":"","z":null}"#,
+        );
+        assert!(fields.attributes().is_empty());
+    }
+
+    #[test]
+    fn the_first_element_stands_for_an_array() {
+        let mut fields = fields(r#"{"location":[{"uuid":"l"}],"none":[]}"#);
+        fields.first_of("location");
+        fields.first_of("none");
+        let uuid = fields.within("location", |location| location.text("uuid"));
+        assert_eq!(uuid.flatten().as_deref(), Some("l"));
+        assert!(fields.attributes().is_empty());
+    }
+
+    #[test]
+    fn a_time_without_offset_is_utc_only_where_the_provider_says_so() {
+        let mut fields = fields(r#"{"at":"2026-01-01T00:00:00.1234567"}"#);
+        assert_eq!(fields.time("at"), None);
+        let at = fields.time_utc("at").unwrap();
+        assert_eq!(at.to_string(), "2026-01-01T00:00:00.123456Z");
+    }
+
+    #[test]
+    fn case_of_names_can_be_ignored() {
+        let mut fields = fields(r#"{"Payload":{"Id":1}}"#).lower_cased();
+        let id = fields.within("payload", |payload| payload.integer("id"));
+        assert_eq!(id.flatten(), Some(1));
+    }
+}

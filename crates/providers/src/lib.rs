@@ -14,6 +14,7 @@ mod gxp;
 mod json;
 mod key;
 pub mod raw;
+mod samples;
 
 pub use answer::{Answer, Outcome};
 pub use delivery::{Delivery, Handshake, Headers, Refusal, Verified};
@@ -21,6 +22,7 @@ pub use draft::{Mapped, Reason, Unmappable};
 pub use events::Provider;
 pub use key::{BadSecret, Key, SecretEncoding};
 pub use raw::Raw;
+pub use samples::{Sample, samples};
 
 use events::Time;
 

@@ -1,0 +1,3 @@
+//! What the crate promises, seen from outside; one binary, to link once.
+
+mod fixtures;
