@@ -1,1 +1,23 @@
-//! TBD
+//! Bytes in and out of Kafka: settings, topics, the producer of ingest, the transactional
+//! read-process-write loop, compacted tables. Knows nothing of events, providers and HTTP.
+
+mod config;
+mod failure;
+mod group;
+mod producer;
+mod scan;
+mod table;
+mod topics;
+mod transactor;
+mod worker;
+
+pub use config::{Cluster, Config, ConfigError};
+pub use failure::Failure;
+pub use group::{GroupConsumer, Partition, Polled, Rebalance};
+pub use producer::{Producer, SendError};
+pub use rdkafka::message::{BorrowedMessage, Headers, Message};
+pub use scan::Scanner;
+pub use table::{Table, Update};
+pub use topics::{Cleanup, Finding, Timestamps, TopicSpec, Verdict, broker_count, check, create};
+pub use transactor::{Record, Transactor};
+pub use worker::{Stage, Stop, Worker, WorkerConfig};

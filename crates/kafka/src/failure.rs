@@ -1,0 +1,83 @@
+//! What may go wrong between us and Kafka, by what is to be done about it.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// Why a step with Kafka did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Kafka may come back, or the outcome of a transaction is not known: throw the producer away,
+    /// look what Kafka has, and go on.
+    #[error("kafka step `{step}` has no clear outcome")]
+    Unclear {
+        step: &'static str,
+        #[source]
+        source: KafkaError,
+    },
+    /// Waiting cannot heal it: settings, authorization, or another process with our name.
+    #[error("{what}")]
+    Fatal {
+        what: String,
+        #[source]
+        source: Option<KafkaError>,
+    },
+}
+
+impl Failure {
+    /// Sorts an error of librdkafka.
+    pub fn of(step: &'static str, source: KafkaError) -> Self {
+        match advice(&source) {
+            Some(advice) => Self::Fatal {
+                what: format!("kafka step `{step}` cannot succeed: {advice}"),
+                source: without_settings(source),
+            },
+            None => Self::Unclear { step, source },
+        }
+    }
+
+    /// A state that needs a person.
+    pub fn fatal(what: impl Into<String>) -> Self {
+        Self::Fatal {
+            what: what.into(),
+            source: None,
+        }
+    }
+}
+
+/// An error of a setting spells its value, which may be a password.
+fn without_settings(error: KafkaError) -> Option<KafkaError> {
+    match error {
+        KafkaError::ClientConfig(..) => None,
+        error => Some(error),
+    }
+}
+
+/// Returns what a person must do, if only a person can mend it (kafka-rules 6).
+fn advice(error: &KafkaError) -> Option<&'static str> {
+    if matches!(
+        error,
+        KafkaError::ClientConfig(..) | KafkaError::ClientCreation(_)
+    ) {
+        return Some("check --kafka-set and the environment of the process");
+    }
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::TopicAuthorizationFailed
+        | RDKafkaErrorCode::GroupAuthorizationFailed
+        | RDKafkaErrorCode::ClusterAuthorizationFailed
+        | RDKafkaErrorCode::TransactionalIdAuthorizationFailed => {
+            Some("grant this user its topics, group and transactional id")
+        }
+        RDKafkaErrorCode::SaslAuthenticationFailed | RDKafkaErrorCode::Authentication => {
+            Some("check user and password in --kafka-set")
+        }
+        RDKafkaErrorCode::FencedInstanceId => {
+            Some("another process runs with the same --instance; give each its own")
+        }
+        RDKafkaErrorCode::InvalidTransactionTimeout => {
+            Some("raise the broker's transaction.max.timeout.ms")
+        }
+        RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature => {
+            Some("the broker is too old; Kafka 3.0 or newer is needed")
+        }
+        _ => None,
+    }
+}

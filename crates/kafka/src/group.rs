@@ -1,0 +1,283 @@
+//! A member of a consumer group whose rebalances wait until the worker is ready for them.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::BorrowedMessage;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use tracing::{debug, warn};
+
+use crate::config::{Cluster, Isolation};
+use crate::failure::Failure;
+
+/// How long one question to Kafka may take.
+const ASK: Duration = Duration::from_secs(10);
+
+/// One partition of one topic, by its physical name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Partition {
+    pub topic: Arc<str>,
+    pub number: i32,
+}
+
+/// What the group decided; in force once the worker has answered it with `assign` or `release`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rebalance {
+    Assigned(Vec<Partition>),
+    Revoked(Vec<Partition>),
+    /// Revoked without asking: another member may own them already.
+    Lost(Vec<Partition>),
+}
+
+/// What one poll brought.
+#[derive(Debug)]
+pub enum Polled<'a> {
+    Record(BorrowedMessage<'a>),
+    Rebalance(Rebalance),
+    Nothing,
+    /// A position that retention has overtaken, or that never was.
+    OutOfRange,
+}
+
+/// A member of a consumer group: cooperative-sticky, static if it has an instance name
+/// (kafka-rules 5), reading committed records only.
+pub struct GroupConsumer {
+    consumer: BaseConsumer<Deferred>,
+}
+
+/// Records rebalances instead of carrying them out (kafka-rules 4).
+#[derive(Default)]
+struct Deferred {
+    events: Mutex<VecDeque<Rebalance>>,
+    closing: AtomicBool,
+}
+
+impl GroupConsumer {
+    /// Joins a group. `instance` is the static membership name, stable over restarts.
+    pub fn join(
+        cluster: &Cluster,
+        group: &str,
+        instance: &str,
+        topics: &[String],
+    ) -> Result<Self, Failure> {
+        let consumer: BaseConsumer<Deferred> = cluster
+            .client()
+            .set("group.id", group)
+            .set("group.instance.id", instance)
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", "6000")
+            .set("heartbeat.interval.ms", "1500")
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("isolation.level", Isolation::Committed.name())
+            .set("fetch.queue.backoff.ms", "5")
+            .set("fetch.wait.max.ms", "100")
+            .set("queued.max.messages.kbytes", "16384")
+            .create_with_context(Deferred::default())
+            .map_err(|error| Failure::of("create consumer", error))?;
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer
+            .subscribe(&names)
+            .map_err(|error| Failure::of("subscribe", error))?;
+        Ok(Self { consumer })
+    }
+
+    /// Waits for the next record or rebalance. Rebalances come first: while one is unanswered, no
+    /// record is handed out.
+    pub fn poll(&self, timeout: Duration) -> Result<Polled<'_>, Failure> {
+        if let Some(event) = self.consumer.context().next() {
+            return Ok(Polled::Rebalance(event));
+        }
+        match self.consumer.poll(timeout) {
+            Some(Ok(record)) => Ok(Polled::Record(record)),
+            Some(Err(error)) => sort(error),
+            None => Ok(match self.consumer.context().next() {
+                Some(event) => Polled::Rebalance(event),
+                None => Polled::Nothing,
+            }),
+        }
+    }
+
+    /// Returns who the member is at this moment, for the transaction that begins now.
+    pub fn metadata(&self) -> Option<ConsumerGroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
+    /// Returns the stable committed offsets: no open transaction can still change them.
+    pub fn committed(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, Failure> {
+        let found = self
+            .consumer
+            .committed_offsets(list(partitions), ASK)
+            .map_err(|error| Failure::of("read committed offsets", error))?;
+        partitions
+            .iter()
+            .map(|partition| offset_in(&found, partition))
+            .collect()
+    }
+
+    /// Returns the first offset that retention has left.
+    pub fn low_watermark(&self, partition: &Partition) -> Result<i64, Failure> {
+        let (low, _) = self
+            .consumer
+            .fetch_watermarks(&partition.topic, partition.number, ASK)
+            .map_err(|error| Failure::of("read watermarks", error))?;
+        Ok(low)
+    }
+
+    /// Starts reading a partition there.
+    pub fn assign(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
+        self.consumer
+            .incremental_assign(&list_at(partition, offset)?)
+            .map_err(|error| Failure::of("assign", error))
+    }
+
+    /// Reads an assigned partition from there on.
+    pub fn seek(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
+        self.consumer
+            .seek_partitions(list_at(partition, offset)?, ASK)
+            .map_err(|error| Failure::of("seek", error))?;
+        Ok(())
+    }
+
+    /// Gives partitions back to the group.
+    pub fn release(&self, partitions: &[Partition]) -> Result<(), Failure> {
+        self.consumer
+            .incremental_unassign(&list(partitions))
+            .map_err(|error| Failure::of("release", error))
+    }
+
+    /// Returns where reading goes on, transaction markers included (kafka-rules 9).
+    pub fn position(&self, partition: &Partition) -> Option<i64> {
+        let positions = self.consumer.position().ok()?;
+        match positions
+            .find_partition(&partition.topic, partition.number)?
+            .offset()
+        {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        }
+    }
+}
+
+/// Errors of polling that only say that Kafka is away heal by themselves.
+fn sort(error: KafkaError) -> Result<Polled<'static>, Failure> {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+        return Ok(Polled::OutOfRange);
+    }
+    match Failure::of("poll", error) {
+        Failure::Unclear { source, .. } => {
+            debug!(error = %source, "kafka away while polling");
+            Ok(Polled::Nothing)
+        }
+        fatal @ Failure::Fatal { .. } => Err(fatal),
+    }
+}
+
+fn list(partitions: &[Partition]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(partitions.len());
+    for partition in partitions {
+        list.add_partition(&partition.topic, partition.number);
+    }
+    list
+}
+
+fn list_at(partition: &Partition, offset: i64) -> Result<TopicPartitionList, Failure> {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(offset))
+        .map_err(|error| Failure::of("name an offset", error))?;
+    Ok(list)
+}
+
+/// Reads one answer of `committed`: an error of the partition is an error, not "none".
+fn offset_in(found: &TopicPartitionList, partition: &Partition) -> Result<Option<i64>, Failure> {
+    let Some(element) = found.find_partition(&partition.topic, partition.number) else {
+        return Ok(None);
+    };
+    element
+        .error()
+        .map_err(|error| Failure::of("read committed offset", error))?;
+    Ok(match element.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    })
+}
+
+impl Deferred {
+    fn next(&self) -> Option<Rebalance> {
+        self.queue().pop_front()
+    }
+
+    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Rebalance>> {
+        self.events.lock().expect("no holder of this lock panics")
+    }
+}
+
+impl ClientContext for Deferred {}
+
+impl ConsumerContext for Deferred {
+    fn rebalance(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        code: RDKafkaRespErr,
+        list: &mut TopicPartitionList,
+    ) {
+        if self.closing.load(Ordering::Acquire) {
+            // Nobody will answer any more; the worker has let go of its state.
+            if let Err(error) = consumer.incremental_unassign(list) {
+                debug!(%error, "unassign while closing");
+            }
+            return;
+        }
+        let partitions = list
+            .elements()
+            .iter()
+            .map(|element| Partition {
+                topic: element.topic().into(),
+                number: element.partition(),
+            })
+            .collect();
+        let event = match code {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(partitions),
+            _ if consumer.assignment_lost() => Rebalance::Lost(partitions),
+            _ => Rebalance::Revoked(partitions),
+        };
+        self.queue().push_back(event);
+    }
+}
+
+/// Closing must not wait for an answer of the worker that is being dropped.
+impl Drop for GroupConsumer {
+    fn drop(&mut self) {
+        let context = self.consumer.context();
+        context.closing.store(true, Ordering::Release);
+        while let Some(event) = context.next() {
+            let unanswered = match event {
+                Rebalance::Assigned(_) => continue,
+                Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => partitions,
+            };
+            if let Err(error) = self.release(&unanswered) {
+                warn!(%error, "release while closing");
+            }
+        }
+    }
+}
+
+impl fmt::Display for Partition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.topic, self.number)
+    }
+}
+
+impl fmt::Debug for GroupConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupConsumer").finish_non_exhaustive()
+    }
+}

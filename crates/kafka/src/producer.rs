@@ -1,0 +1,127 @@
+//! The producer of ingest and of the tools: a record is written when all in-sync replicas have it.
+
+use std::fmt;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
+use tracing::{error, warn};
+
+use crate::config::Cluster;
+use crate::failure::Failure;
+use crate::transactor::Record;
+
+/// Writes records with `acks=all`, idempotently, partitioned by Java's murmur2 (kafka-rules 1).
+#[derive(Clone)]
+pub struct Producer {
+    config: ClientConfig,
+    current: Arc<RwLock<Arc<FutureProducer>>>,
+}
+
+/// Why a record is not known to be written.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// No acknowledgement in time, or the buffer is full; the record may still be written.
+    #[error("kafka has not acknowledged the record")]
+    Unacknowledged,
+    /// The broker or the topic does not take records of this size.
+    #[error("record is larger than kafka takes")]
+    TooLarge,
+}
+
+impl Producer {
+    /// Makes a producer; `ack_within` bounds how long a record is tried.
+    pub fn new(cluster: &Cluster, ack_within: Duration) -> Result<Self, Failure> {
+        let mut config = cluster.client();
+        config
+            .set("acks", "all")
+            .set("enable.idempotence", "true")
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "0.5")
+            .set("compression.type", "zstd")
+            .set("message.timeout.ms", ack_within.as_millis().to_string())
+            .set("message.max.bytes", "4194304")
+            .set("queue.buffering.max.kbytes", "131072");
+        let first = create(&config)?;
+        Ok(Self {
+            config,
+            current: Arc::new(RwLock::new(Arc::new(first))),
+        })
+    }
+
+    /// Writes a record and waits for the acknowledgement of all in-sync replicas.
+    pub async fn send(&self, record: &Record<'_>) -> Result<(), SendError> {
+        let producer = Arc::clone(&self.current.read().expect("no holder of this lock panics"));
+        let sent = producer.send_result(future_record(record));
+        let ended = match sent {
+            Ok(acknowledged) => match acknowledged.await {
+                Ok(delivered) => delivered.map(|_| ()).map_err(|(error, _)| error),
+                Err(_) => Err(KafkaError::Canceled),
+            },
+            Err((error, _)) => Err(error),
+        };
+        ended.map_err(|error| {
+            self.replace_if_fatal(&producer);
+            sort(&error)
+        })
+    }
+
+    /// A fatal error (KIP-360: a sequence the broker no longer knows) leaves a producer useless
+    /// for ever; the next record gets a new one.
+    fn replace_if_fatal(&self, failed: &Arc<FutureProducer>) {
+        if failed.client().fatal_error().is_none() {
+            return;
+        }
+        let mut current = self.current.write().expect("no holder of this lock panics");
+        if !Arc::ptr_eq(&current, failed) {
+            return;
+        }
+        match create(&self.config) {
+            Ok(producer) => {
+                warn!("producer failed for good and was replaced");
+                *current = Arc::new(producer);
+            }
+            Err(failure) => error!(error = %failure, "producer cannot be replaced"),
+        }
+    }
+}
+
+fn create(config: &ClientConfig) -> Result<FutureProducer, Failure> {
+    config
+        .create()
+        .map_err(|error| Failure::of("create producer", error))
+}
+
+fn sort(error: &KafkaError) -> SendError {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageSizeTooLarge) => SendError::TooLarge,
+        _ => SendError::Unacknowledged,
+    }
+}
+
+fn future_record<'a>(record: &Record<'a>) -> FutureRecord<'a, [u8], [u8]> {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    for (key, value) in record.headers {
+        headers = headers.insert(Header {
+            key,
+            value: Some(*value),
+        });
+    }
+    FutureRecord {
+        topic: record.topic,
+        partition: record.partition,
+        payload: record.value,
+        key: record.key,
+        timestamp: None,
+        headers: Some(headers),
+    }
+}
+
+impl fmt::Debug for Producer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,235 @@
+//! A transactional producer that is thrown away after any unclear outcome.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{
+    BaseProducer, BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext,
+};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
+
+use crate::config::Cluster;
+use crate::failure::Failure;
+use crate::group::Partition;
+
+/// A broker ends a transaction that its owner has left after this time, so that readers of
+/// committed records never stall longer.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one transactional call may take.
+const CALL: Duration = Duration::from_secs(8);
+const DRAIN_STEP: Duration = Duration::from_millis(1);
+
+/// A record to be written. Without a partition the key decides, by Java's murmur2.
+#[derive(Clone, Copy, Default)]
+pub struct Record<'a> {
+    pub topic: &'a str,
+    pub partition: Option<i32>,
+    pub key: Option<&'a [u8]>,
+    pub headers: &'a [(&'a str, &'a [u8])],
+    /// `None` is a tombstone.
+    pub value: Option<&'a [u8]>,
+}
+
+/// Writes records and offsets in transactions under one transactional id.
+pub struct Transactor {
+    config: ClientConfig,
+    producer: Option<BaseProducer<Failed>>,
+    /// The member that the open transaction was begun for.
+    open_for: Option<ConsumerGroupMetadata>,
+}
+
+/// Remembers whether a record of the producer could not be written.
+#[derive(Default)]
+struct Failed(AtomicBool);
+
+impl Transactor {
+    /// Names the transactional id; no connection is made before [`Transactor::init`].
+    pub fn new(cluster: &Cluster, transactional_id: &str) -> Self {
+        let mut config = cluster.client();
+        config
+            .set("transactional.id", transactional_id)
+            .set(
+                "transaction.timeout.ms",
+                TRANSACTION_TIMEOUT.as_millis().to_string(),
+            )
+            .set("acks", "all")
+            .set("partitioner", "murmur2_random")
+            .set("linger.ms", "1")
+            .set("compression.type", "zstd")
+            .set("queue.buffering.max.kbytes", "65536");
+        Self {
+            config,
+            producer: None,
+            open_for: None,
+        }
+    }
+
+    /// Throws the producer away, if there is one, and makes a new one: its epoch fences whatever
+    /// the old one still has on the way (KIP-890 is not in librdkafka; kafka-rules 3).
+    pub fn init(&mut self) -> Result<(), Failure> {
+        self.discard();
+        let producer: BaseProducer<Failed> = self
+            .config
+            .create_with_context(Failed::default())
+            .map_err(|error| Failure::of("create producer", error))?;
+        producer
+            .init_transactions(CALL)
+            .map_err(|error| Failure::of("init transactions", error))?;
+        self.producer = Some(producer);
+        Ok(())
+    }
+
+    /// Drops the producer; its open transaction is aborted by the next [`Transactor::init`].
+    pub fn discard(&mut self) {
+        self.open_for = None;
+        self.producer = None;
+    }
+
+    /// Begins a transaction for the member that the group knows now (kafka-rules 4).
+    pub fn begin(&mut self, member: ConsumerGroupMetadata) -> Result<(), Failure> {
+        self.producer()?
+            .begin_transaction()
+            .map_err(|error| Failure::of("begin transaction", error))?;
+        self.open_for = Some(member);
+        Ok(())
+    }
+
+    /// Tells whether a transaction has begun and not ended.
+    pub fn is_open(&self) -> bool {
+        self.open_for.is_some()
+    }
+
+    /// Adds a record to the open transaction; waits while the producer's buffer is full.
+    pub fn send(&self, record: &Record<'_>) -> Result<(), Failure> {
+        let producer = self.producer()?;
+        let deadline = Instant::now() + CALL;
+        let mut pending = base_record(record);
+        loop {
+            match producer.send(pending) {
+                Ok(()) => return Ok(()),
+                Err((error, unsent)) => {
+                    let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
+                    if !full || Instant::now() > deadline {
+                        return Err(Failure::of("produce", error));
+                    }
+                    producer.poll(DRAIN_STEP);
+                    pending = unsent;
+                }
+            }
+        }
+    }
+
+    /// Commits the open transaction with these next offsets. After any error its outcome is not
+    /// known and the producer is gone.
+    pub fn commit(&mut self, offsets: &[(Partition, i64)]) -> Result<(), Failure> {
+        let ended = self.try_commit(offsets);
+        self.open_for = None;
+        if ended.is_err() {
+            self.discard();
+        }
+        ended
+    }
+
+    fn try_commit(&self, offsets: &[(Partition, i64)]) -> Result<(), Failure> {
+        let producer = self.producer()?;
+        self.drain(producer)?;
+        if let Some(member) = &self.open_for
+            && !offsets.is_empty()
+        {
+            producer
+                .send_offsets_to_transaction(&offset_list(offsets)?, member, CALL)
+                .map_err(|error| Failure::of("send offsets", error))?;
+        }
+        producer
+            .commit_transaction(CALL)
+            .map_err(|error| Failure::of("commit transaction", error))
+    }
+
+    /// Waits in short polls until nothing is in flight: `flush` of rdkafka would wait in steps of
+    /// 100 ms (kafka-rules 10).
+    fn drain(&self, producer: &BaseProducer<Failed>) -> Result<(), Failure> {
+        let deadline = Instant::now() + CALL;
+        while producer.in_flight_count() > 0 {
+            producer.poll(DRAIN_STEP);
+            if Instant::now() > deadline {
+                let timeout = KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut);
+                return Err(Failure::of("drain", timeout));
+            }
+        }
+        if producer.context().0.load(Ordering::Acquire) {
+            let failed = KafkaError::MessageProduction(RDKafkaErrorCode::Fail);
+            return Err(Failure::of("produce", failed));
+        }
+        Ok(())
+    }
+
+    fn producer(&self) -> Result<&BaseProducer<Failed>, Failure> {
+        let gone = || Failure::Unclear {
+            step: "use producer",
+            source: KafkaError::Canceled,
+        };
+        self.producer.as_ref().ok_or_else(gone)
+    }
+}
+
+fn base_record<'a>(record: &Record<'a>) -> BaseRecord<'a, [u8], [u8]> {
+    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    for (key, value) in record.headers {
+        headers = headers.insert(Header {
+            key,
+            value: Some(*value),
+        });
+    }
+    BaseRecord {
+        topic: record.topic,
+        partition: record.partition,
+        payload: record.value,
+        key: record.key,
+        timestamp: None,
+        headers: Some(headers),
+        delivery_opaque: (),
+    }
+}
+
+fn offset_list(offsets: &[(Partition, i64)]) -> Result<TopicPartitionList, Failure> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (partition, next) in offsets {
+        list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(*next))
+            .map_err(|error| Failure::of("name an offset", error))?;
+    }
+    Ok(list)
+}
+
+impl ClientContext for Failed {}
+
+impl ProducerContext<NoCustomPartitioner> for Failed {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if result.is_err() {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl fmt::Debug for Transactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transactor")
+            .field("open", &self.is_open())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Record<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("topic", &self.topic)
+            .field("partition", &self.partition)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,410 @@
+//! The read-process-write loop: poll, hand records to a stage, commit what it wrote and how far it
+//! came in one transaction. All that Kafka may do meanwhile (rebalance, outage, a commit whose
+//! answer never came) is dealt with here; what the records mean is the stage's business.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rdkafka::message::{BorrowedMessage, Message};
+use tracing::{debug, error, info, warn};
+
+use crate::config::Cluster;
+use crate::failure::Failure;
+use crate::group::{GroupConsumer, Partition, Polled, Rebalance};
+use crate::transactor::Transactor;
+
+const BACKOFF_MIN: Duration = Duration::from_millis(100);
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// What a worker does with records. It is told of every change of ownership, and of the fate of
+/// every transaction it wrote to.
+pub trait Stage {
+    /// Rebuilds the state of a partition that is now ours and says where to read on. `committed`
+    /// is the group's stable offset, `earliest` the first one that retention has left.
+    fn assign(
+        &mut self,
+        partition: &Partition,
+        committed: Option<i64>,
+        earliest: i64,
+    ) -> Result<i64, Failure>;
+
+    /// Drops the state of a partition that is no longer ours.
+    fn revoke(&mut self, partition: &Partition);
+
+    /// Takes one record; may write to the open transaction.
+    fn take(&mut self, record: &BorrowedMessage<'_>, out: &Transactor) -> Result<(), Failure>;
+
+    /// Does what is due without a record, for at most that long; only a stage that is full, or
+    /// has work of its own, takes the time.
+    fn tend(&mut self, patience: Duration);
+
+    /// Tells whether no record can be taken now.
+    fn full(&self) -> bool;
+
+    /// Tells whether a commit would record anything.
+    fn pending(&self) -> bool;
+
+    /// Writes the last of a transaction and returns how far each partition came: the offset after
+    /// the last record that is done.
+    fn conclude(&mut self, out: &Transactor) -> Result<Vec<(Partition, i64)>, Failure>;
+
+    /// The transaction took place.
+    fn committed(&mut self);
+
+    /// The transaction did not take place. Returns from where records are wanted again.
+    fn refused(&mut self) -> Vec<(Partition, i64)>;
+}
+
+/// How a worker is called and how often it commits.
+#[derive(Clone, Debug)]
+pub struct WorkerConfig {
+    pub group: String,
+    /// Static membership and transactional id: stable over restarts, unique among the living.
+    pub instance: String,
+    pub topics: Vec<String>,
+    /// A transaction is committed at this age at the latest.
+    pub commit_interval: Duration,
+    /// A transaction is committed at this age when no record is waiting.
+    pub commit_when_dry: Duration,
+    pub poll_timeout: Duration,
+}
+
+/// Asks workers to stop.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub fn requested(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// One thread's share of a service: one consumer, one transactional producer, one stage.
+pub struct Worker<S> {
+    config: WorkerConfig,
+    consumer: GroupConsumer,
+    out: Transactor,
+    stage: S,
+    owned: BTreeMap<Partition, Progress>,
+    began_at: Option<Instant>,
+    stop: Stop,
+}
+
+/// How far a partition that is ours has come.
+#[derive(Clone, Copy, Debug, Default)]
+struct Progress {
+    /// What Kafka has committed.
+    committed: Option<i64>,
+    /// The offset after the last record that the stage took.
+    taken: Option<i64>,
+}
+
+impl<S: Stage> Worker<S> {
+    /// Joins the group; partitions come with the first polls.
+    pub fn new(
+        cluster: &Cluster,
+        config: WorkerConfig,
+        stage: S,
+        stop: Stop,
+    ) -> Result<Self, Failure> {
+        let consumer =
+            GroupConsumer::join(cluster, &config.group, &config.instance, &config.topics)?;
+        let out = Transactor::new(cluster, &format!("{}.{}", config.group, config.instance));
+        Ok(Self {
+            config,
+            consumer,
+            out,
+            stage,
+            owned: BTreeMap::new(),
+            began_at: None,
+            stop,
+        })
+    }
+
+    /// Works until it is asked to stop; then commits what is done. `Err` needs a person.
+    pub fn run(mut self) -> Result<(), Failure> {
+        self.settled(|worker| worker.out.init())?;
+        while !self.stop.requested() {
+            let turn = self.turn();
+            self.settle(turn)?;
+        }
+        let last = self.commit();
+        self.settle(last)?;
+        info!(instance = self.config.instance, "worker stopped");
+        Ok(())
+    }
+
+    fn turn(&mut self) -> Result<(), Failure> {
+        if self.stage.full() {
+            self.stage.tend(self.config.poll_timeout);
+            return self.commit_if_due(Supply::Flowing);
+        }
+        self.stage.tend(Duration::ZERO);
+        let supply = match self.consumer.poll(self.config.poll_timeout)? {
+            Polled::Record(record) => {
+                if !self.out.is_open() {
+                    begin(&self.consumer, &mut self.out, &mut self.began_at)?;
+                }
+                self.stage.take(&record, &self.out)?;
+                note(&mut self.owned, &record);
+                Supply::Flowing
+            }
+            Polled::Rebalance(event) => return self.rebalance(event),
+            Polled::OutOfRange => return self.reassign(),
+            Polled::Nothing => Supply::Dry,
+        };
+        self.commit_if_due(supply)
+    }
+
+    fn commit_if_due(&mut self, supply: Supply) -> Result<(), Failure> {
+        if !self.out.is_open() {
+            if self.stage.pending() {
+                begin(&self.consumer, &mut self.out, &mut self.began_at)?;
+            }
+            return Ok(());
+        }
+        let age = self.began_at.map_or(Duration::ZERO, |at| at.elapsed());
+        let limit = match supply {
+            Supply::Flowing => self.config.commit_interval,
+            Supply::Dry => self.config.commit_when_dry,
+        };
+        if age >= limit { self.commit() } else { Ok(()) }
+    }
+
+    /// Ends the open transaction, if there is one.
+    fn commit(&mut self) -> Result<(), Failure> {
+        if !self.out.is_open() {
+            return Ok(());
+        }
+        let done = self.stage.conclude(&self.out)?;
+        let offsets = self.with_positions(done);
+        self.began_at = None;
+        match self.out.commit(&offsets) {
+            Ok(()) => {
+                self.accept(&offsets);
+                Ok(())
+            }
+            Err(Failure::Unclear { step, source }) => {
+                warn!(step, error = %source, "transaction without a clear outcome");
+                self.resolve(&offsets)
+            }
+            Err(fatal @ Failure::Fatal { .. }) => Err(fatal),
+        }
+    }
+
+    fn accept(&mut self, offsets: &[(Partition, i64)]) {
+        for (partition, next) in offsets {
+            if let Some(progress) = self.owned.get_mut(partition) {
+                progress.committed = Some(*next);
+            }
+        }
+        self.stage.committed();
+    }
+
+    /// Where all that was taken is done, the reader's position stands in: it counts the
+    /// transaction markers that follow (kafka-rules 9).
+    fn with_positions(&self, done: Vec<(Partition, i64)>) -> Vec<(Partition, i64)> {
+        let exact = |(partition, next): (Partition, i64)| {
+            let taken = self
+                .owned
+                .get(&partition)
+                .and_then(|progress| progress.taken);
+            let position = match taken {
+                Some(taken) if taken == next => self.consumer.position(&partition),
+                Some(_) | None => None,
+            };
+            let next = position.map_or(next, |position| position.max(next));
+            (partition, next)
+        };
+        done.into_iter().map(exact).collect()
+    }
+
+    /// Finds out by the stable offsets whether a transaction took place (kafka-rules 3).
+    fn resolve(&mut self, offsets: &[(Partition, i64)]) -> Result<(), Failure> {
+        self.settled(|worker| worker.out.init())?;
+        let partitions: Vec<_> = offsets
+            .iter()
+            .map(|(partition, _)| partition.clone())
+            .collect();
+        let mut found = Vec::new();
+        self.settled(|worker| {
+            found = worker.consumer.committed(&partitions)?;
+            Ok(())
+        })?;
+        if self.stop.requested() && found.is_empty() {
+            return Ok(());
+        }
+        let at_end = offsets
+            .iter()
+            .zip(&found)
+            .all(|((_, next), at)| *at == Some(*next));
+        let at_start = offsets.iter().zip(&found).all(|((partition, _), at)| {
+            let progress = self.owned.get(partition);
+            progress.is_some_and(|progress| progress.committed == *at)
+        });
+        if at_end {
+            info!("transaction took place");
+            self.accept(offsets);
+            Ok(())
+        } else if at_start {
+            info!("transaction did not take place");
+            for (partition, offset) in self.stage.refused() {
+                self.consumer.seek(&partition, offset)?;
+                self.owned.entry(partition).or_default().taken = None;
+            }
+            Ok(())
+        } else {
+            self.reassign()
+        }
+    }
+
+    /// Turns a failure of a step into its effect: the one place that decides it.
+    fn settle(&mut self, ended: Result<(), Failure>) -> Result<(), Failure> {
+        match ended {
+            Ok(()) => Ok(()),
+            Err(Failure::Unclear { step, source }) => {
+                warn!(step, error = %source, "kafka step failed, state is rebuilt");
+                self.reassign()
+            }
+            Err(fatal @ Failure::Fatal { .. }) => {
+                error!(error = %fatal, "worker cannot go on");
+                Err(fatal)
+            }
+        }
+    }
+
+    /// Begins anew with every partition: new producer, state rebuilt from what is committed.
+    fn reassign(&mut self) -> Result<(), Failure> {
+        self.began_at = None;
+        self.settled(|worker| worker.out.init())?;
+        let partitions: Vec<_> = self.owned.keys().cloned().collect();
+        for partition in partitions {
+            self.stage.revoke(&partition);
+            self.settled(|worker| {
+                let start = worker.rebuild(&partition)?;
+                worker.consumer.seek(&partition, start)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn rebalance(&mut self, event: Rebalance) -> Result<(), Failure> {
+        match event {
+            Rebalance::Assigned(partitions) => {
+                info!(partitions = partitions.len(), "partitions assigned");
+                // The open transaction was begun by a member of an older generation.
+                let ended = self.commit();
+                self.settle(ended)?;
+                for partition in partitions {
+                    self.settled(|worker| {
+                        let start = worker.rebuild(&partition)?;
+                        worker.consumer.assign(&partition, start)
+                    })?;
+                }
+                Ok(())
+            }
+            Rebalance::Revoked(partitions) => {
+                info!(partitions = partitions.len(), "partitions revoked");
+                let ended = self.commit();
+                self.settle(ended)?;
+                self.let_go(&partitions)
+            }
+            Rebalance::Lost(partitions) => {
+                warn!(partitions = partitions.len(), "partitions lost");
+                self.let_go(&partitions)?;
+                self.reassign()
+            }
+        }
+    }
+
+    fn let_go(&mut self, partitions: &[Partition]) -> Result<(), Failure> {
+        for partition in partitions {
+            self.stage.revoke(partition);
+            self.owned.remove(partition);
+        }
+        self.consumer.release(partitions)
+    }
+
+    /// Rebuilds the state of one partition from what is committed; returns where to read on.
+    fn rebuild(&mut self, partition: &Partition) -> Result<i64, Failure> {
+        let committed = self.consumer.committed(std::slice::from_ref(partition))?;
+        let committed = committed.into_iter().next().flatten();
+        let earliest = self.consumer.low_watermark(partition)?;
+        let start = self.stage.assign(partition, committed, earliest)?;
+        if start < earliest {
+            error!(%partition, start, earliest, "retention has overtaken the reader, records are lost");
+        }
+        let progress = Progress {
+            committed,
+            taken: None,
+        };
+        self.owned.insert(partition.clone(), progress);
+        debug!(%partition, start, "partition rebuilt");
+        Ok(start.max(earliest))
+    }
+
+    /// Repeats a step with backoff until it succeeds, a person is needed, or the worker is asked
+    /// to stop. An outage of any length ends nothing (kafka-rules 6).
+    fn settled(
+        &mut self,
+        mut step: impl FnMut(&mut Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut backoff = BACKOFF_MIN;
+        loop {
+            match step(self) {
+                Err(Failure::Unclear { step, source }) => {
+                    warn!(step, error = %source, "kafka away, trying again");
+                }
+                ended => return ended,
+            }
+            if self.stop.requested() {
+                return Ok(());
+            }
+            std::thread::sleep(backoff);
+            backoff = (backoff * 2).min(BACKOFF_MAX);
+        }
+    }
+}
+
+/// Whether the last poll brought a record.
+#[derive(Clone, Copy)]
+enum Supply {
+    Flowing,
+    Dry,
+}
+
+fn note(owned: &mut BTreeMap<Partition, Progress>, record: &BorrowedMessage<'_>) {
+    let partition = Partition {
+        topic: record.topic().into(),
+        number: record.partition(),
+    };
+    owned.entry(partition).or_default().taken = Some(record.offset() + 1);
+}
+
+fn begin(
+    consumer: &GroupConsumer,
+    out: &mut Transactor,
+    began_at: &mut Option<Instant>,
+) -> Result<(), Failure> {
+    let member = consumer
+        .metadata()
+        .ok_or_else(|| Failure::fatal("the consumer has no group"))?;
+    out.begin(member)?;
+    *began_at = Some(Instant::now());
+    Ok(())
+}
+
+impl<S> fmt::Debug for Worker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
