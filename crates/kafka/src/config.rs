@@ -27,6 +27,19 @@ pub struct Config {
     pub kafka_set: Vec<Setting>,
 }
 
+/// Flag of the services that are members of a consumer group.
+#[derive(Clone, Debug, clap::Args)]
+pub struct InstanceConfig {
+    /// Name of this copy of the service: the same after a restart, unlike that of every other
+    /// living copy. [default: the host's name]
+    #[arg(long, env = "CARDEA_INSTANCE", default_value_t = host_name(), hide_default_value = true)]
+    pub instance: String,
+}
+
+fn host_name() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
 /// One `key=value` for librdkafka; its value may be a password.
 #[derive(Clone)]
 pub struct Setting {

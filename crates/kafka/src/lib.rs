@@ -11,7 +11,7 @@ mod topics;
 mod transactor;
 mod worker;
 
-pub use config::{Cluster, Config, ConfigError};
+pub use config::{Cluster, Config, ConfigError, InstanceConfig};
 pub use failure::Failure;
 pub use group::{GroupConsumer, Partition, Polled, Rebalance};
 pub use producer::{Producer, SendError};

@@ -12,7 +12,11 @@ use tracing::{error, warn};
 
 use crate::config::Cluster;
 use crate::failure::Failure;
+use crate::topics::RECORD_BYTES_MAX;
 use crate::transactor::Record;
+
+/// Leaves room below the topics' limit for what a quarantine record adds.
+const RAW_BYTES_MAX: i32 = RECORD_BYTES_MAX / 4 * 3;
 
 /// Writes records with `acks=all`, idempotently, partitioned by Java's murmur2 (kafka-rules 1).
 #[derive(Clone)]
@@ -43,7 +47,7 @@ impl Producer {
             .set("linger.ms", "0.5")
             .set("compression.type", "zstd")
             .set("message.timeout.ms", ack_within.as_millis().to_string())
-            .set("message.max.bytes", "4194304")
+            .set("message.max.bytes", RAW_BYTES_MAX.to_string())
             .set("queue.buffering.max.kbytes", "131072");
         let first = create(&config)?;
         Ok(Self {

@@ -10,6 +10,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use crate::config::Cluster;
 use crate::failure::Failure;
 
+/// The largest record a topic takes: a body at its limit, and what mapping adds to it.
+pub(crate) const RECORD_BYTES_MAX: i32 = 4 * 1024 * 1024;
+
 const ASK: Duration = Duration::from_secs(15);
 
 /// How a topic must be set up.
@@ -224,6 +227,7 @@ impl TopicSpec {
                 (self.replication - 1).max(1).to_string(),
             ),
             ("message.timestamp.type", timestamps.to_owned()),
+            ("max.message.bytes", RECORD_BYTES_MAX.to_string()),
             ("unclean.leader.election.enable", "false".to_owned()),
         ]
     }
@@ -262,7 +266,7 @@ fn same_setting(key: &str, has: &str, wants: &str) -> bool {
             (Some(has), Some(wants)) => has >= wants,
             (None, _) | (_, None) => false,
         },
-        "min.insync.replicas" => number(has) >= number(wants),
+        "min.insync.replicas" | "max.message.bytes" => number(has) >= number(wants),
         "cleanup.policy" => {
             let sorted = |text: &str| {
                 let mut parts: Vec<String> = text.split(',').map(|p| p.trim().to_owned()).collect();

@@ -16,6 +16,7 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use crate::config::Cluster;
 use crate::failure::Failure;
 use crate::group::Partition;
+use crate::topics::RECORD_BYTES_MAX;
 
 /// A broker ends a transaction that its owner has left after this time, so that readers of
 /// committed records never stall longer.
@@ -60,6 +61,7 @@ impl Transactor {
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "1")
+            .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
             .set("compression.type", "zstd")
             .set("queue.buffering.max.kbytes", "65536");
         Self {

@@ -61,14 +61,17 @@ pub enum Reason {
     BadField,
     /// The raw record lacks a header that ingest always writes.
     BadRecord,
+    /// An event that does not fit its schema or is larger than a topic takes.
+    NotEncodable,
 }
 
 impl Reason {
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::NotJson,
         Self::UnknownEnvelope,
         Self::BadField,
         Self::BadRecord,
+        Self::NotEncodable,
     ];
 
     pub const fn name(self) -> &'static str {
@@ -77,6 +80,7 @@ impl Reason {
             Self::UnknownEnvelope => "unknown_envelope",
             Self::BadField => "bad_field",
             Self::BadRecord => "bad_record",
+            Self::NotEncodable => "not_encodable",
         }
     }
 }
