@@ -8,6 +8,8 @@ use uuid::Uuid;
 
 use crate::Raw;
 
+const KEY_BYTES_MAX: usize = 1_024;
+
 /// A canonical event and the Kafka key of its record.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mapped {
@@ -139,8 +141,12 @@ fn seal(raw: &Raw<'_>, index: i32, draft: Draft) -> Mapped {
     }
 }
 
-/// Returns a Kafka key: every key starts with its source, so that no two sources share one.
+/// Returns a Kafka key: every key starts with its source, so that no two sources share one. An
+/// entity as long as a body, which no provider sends, is hashed: keys are repeated in every record.
 pub(crate) fn key_of(source: &str, entity: &str) -> String {
+    if entity.len() > KEY_BYTES_MAX {
+        return format!("{source}/{}", hex::encode(Sha256::digest(entity)));
+    }
     format!("{source}/{entity}")
 }
 

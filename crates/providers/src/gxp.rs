@@ -1,28 +1,197 @@
-//! gxp: to be written.
+//! GxP by Gramercy: what others send into it (`/webhook/v1/...`), and what it sends out.
+//!
+//! Open questions, and what is assumed:
+//! - *What is signed?* The page's PHP sample escapes slashes and its JavaScript sample does not, so
+//!   only the raw body serves both. Nothing signed carries a time: repeats are stopped by ids.
+//! - *How does `X-Cvent-Signature` look?* Not documented: hex HMAC-SHA256 of the raw body, with or
+//!   without `sha256=`. On that path nothing else is accepted.
+//! - *How are outgoing webhooks signed?* Not documented: as the incoming ones, with the secret of
+//!   the subscription. Any path but the four documented ones is read as outgoing.
+//! - *Which fields must be there?* The page's own status sample lacks `timestamp` and `readers`, so
+//!   only what an event has no meaning without is asked for.
+//! - *What is in `data` of outgoing events?* Not public: read tolerantly, and ordered by project,
+//!   so that a field name learned later never moves an event to another raw partition.
+//! - *Which reader is which door?* GxP names readers only: a reader stands for its portal.
+//! - *When are two syncs one?* They carry neither id nor time, and callers may repeat them: the same
+//!   body is the same sync. A sync back to an earlier state within the dedupe window is therefore
+//!   lost unless its body differs.
+
+mod access_event;
+mod answer;
+mod attendee_sync;
+mod cvent_event;
+mod gateway_status;
+mod outgoing;
+
+pub(crate) use answer::answer;
+
+use access_event::AccessEvent;
+use attendee_sync::AttendeeSync;
+use cvent_event::CventEvent;
+use events::Person;
+use gateway_status::GatewayStatus;
+use outgoing::Outgoing;
 
 use crate::delivery::{Delivery, Headers, Proof, Refusal};
-use crate::draft::{Draft, Reason, Unmappable};
-use crate::{Answer, Key, Outcome, Raw};
+use crate::draft::{self, Draft, Reason, Unmappable};
+use crate::json::{Fields, NotJson};
+use crate::{Key, Raw};
 
-pub(crate) fn verify(_delivery: &Delivery, _live_keys: &[&Key]) -> Result<Proof, Refusal> {
-    Err(Refusal::Unproven)
+const GXP_SIGNATURE: &str = "x-gxp-signature";
+const CVENT_SIGNATURE: &str = "x-cvent-signature";
+const PREFIX: &str = "sha256=";
+/// GxP's own limit is not public; this is its framework's usual one.
+const TEXT_CHARACTERS_MAX: usize = 255;
+
+/// Which webhook a path stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Endpoint {
+    GatewayStatus,
+    AccessEvent,
+    Cvent,
+    AttendeeSync,
+    /// What GxP sends out; its path is the subscriber's own choice.
+    Outgoing,
 }
 
-pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
-    Ok(crate::draft::key_of(&delivery.source, ""))
+impl Endpoint {
+    fn of(tail: &str) -> Self {
+        match tail {
+            "mqtt-gateway-status" => Self::GatewayStatus,
+            "access-event" => Self::AccessEvent,
+            "cvent" => Self::Cvent,
+            "attendee-sync" => Self::AttendeeSync,
+            _ => Self::Outgoing,
+        }
+    }
 }
 
-pub(crate) fn map(_raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
-    Err(Unmappable {
-        reason: Reason::UnknownEnvelope,
-        detail: String::new(),
+pub(crate) fn verify(delivery: &Delivery, live_keys: &[&Key]) -> Result<Proof, Refusal> {
+    let given = given_mac(delivery).ok_or(Refusal::Unproven)?;
+    let key = live_keys
+        .iter()
+        .find(|key| key.fits_mac(&[&delivery.body], &given))
+        .ok_or(Refusal::Unproven)?;
+    Ok(Proof {
+        scheme: "hmac-sha256-hex",
+        key_id: key.id().clone(),
+        signed_at: None,
     })
 }
 
-pub(crate) fn answer(_tail: &str, outcome: &Outcome) -> Answer {
-    outcome.plain()
+fn given_mac(delivery: &Delivery) -> Option<Vec<u8>> {
+    let headers = &delivery.headers;
+    let digits = match Endpoint::of(&delivery.tail) {
+        Endpoint::Cvent => {
+            let value = headers.only(CVENT_SIGNATURE)?;
+            value.strip_prefix(PREFIX).unwrap_or(value)
+        }
+        Endpoint::GatewayStatus
+        | Endpoint::AccessEvent
+        | Endpoint::AttendeeSync
+        | Endpoint::Outgoing => headers.only(GXP_SIGNATURE)?.strip_prefix(PREFIX)?,
+    };
+    hex::decode(digits).ok()
 }
 
-pub(crate) fn sign(_tail: &str, _key: &Key, _body: &[u8]) -> Headers {
-    Headers::default()
+pub(crate) fn sign(tail: &str, key: &Key, body: &[u8]) -> Headers {
+    let digits = hex::encode(key.mac(&[body]));
+    let (name, value) = match Endpoint::of(tail) {
+        Endpoint::Cvent => (CVENT_SIGNATURE, digits),
+        Endpoint::GatewayStatus
+        | Endpoint::AccessEvent
+        | Endpoint::AttendeeSync
+        | Endpoint::Outgoing => (GXP_SIGNATURE, format!("{PREFIX}{digits}")),
+    };
+    Headers::from_iter([(name, value)])
+}
+
+/// A body that is taken: its required fields are there.
+enum Message {
+    GatewayStatus(GatewayStatus),
+    AccessEvent(AccessEvent),
+    Cvent(CventEvent),
+    AttendeeSync(AttendeeSync),
+    Outgoing(Outgoing),
+}
+
+impl Message {
+    fn read(tail: &str, body: &[u8]) -> Result<Self, Refusal> {
+        let fields = Fields::parse(body).map_err(|NotJson| Refusal::Malformed {
+            field: "body",
+            reason: "must be valid JSON",
+        })?;
+        Ok(match Endpoint::of(tail) {
+            Endpoint::GatewayStatus => Self::GatewayStatus(GatewayStatus::read(fields)?),
+            Endpoint::AccessEvent => Self::AccessEvent(AccessEvent::read(fields)?),
+            Endpoint::Cvent => Self::Cvent(CventEvent::read(fields)?),
+            Endpoint::AttendeeSync => Self::AttendeeSync(AttendeeSync::read(fields)?),
+            Endpoint::Outgoing => Self::Outgoing(Outgoing::read(fields)),
+        })
+    }
+}
+
+/// The reader, the gateway or the registration, which is also the key of the one event. A sync
+/// brings many persons, and which entity an outgoing event is about is not public: these go by
+/// their source alone, and their events have keys of their own kinds.
+pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
+    let entity = match Message::read(&delivery.tail, &delivery.body)? {
+        Message::GatewayStatus(status) => status.key(),
+        Message::AccessEvent(scan) => scan.key(),
+        Message::Cvent(event) => event.key(),
+        Message::AttendeeSync(_) | Message::Outgoing(_) => String::new(),
+    };
+    Ok(draft::key_of(&delivery.source, &entity))
+}
+
+pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
+    let message = Message::read(raw.tail, raw.body).map_err(|refusal| Unmappable {
+        reason: Reason::BadField,
+        detail: refusal.to_string(),
+    })?;
+    Ok(match message {
+        Message::GatewayStatus(status) => vec![status.draft()],
+        Message::AccessEvent(scan) => vec![scan.draft()],
+        Message::Cvent(event) => vec![event.draft()],
+        Message::AttendeeSync(sync) => sync.drafts(raw.body),
+        Message::Outgoing(event) => vec![event.draft()?],
+    })
+}
+
+/// Takes a field without which the endpoint documents a 400.
+fn required(fields: &mut Fields, field: &'static str) -> Result<String, Refusal> {
+    let text = fields.text(field).ok_or(missing(field))?;
+    bounded(field, text)
+}
+
+/// These fields go into keys, and into every event of a sync.
+fn bounded(field: &'static str, text: String) -> Result<String, Refusal> {
+    if text.chars().count() > TEXT_CHARACTERS_MAX {
+        return Err(Refusal::Malformed {
+            field,
+            reason: "must not be greater than 255 characters",
+        });
+    }
+    Ok(text)
+}
+
+fn missing(field: &'static str) -> Refusal {
+    Refusal::Malformed {
+        field,
+        reason: "is required",
+    }
+}
+
+/// Reads what GxP calls an attendee; nothing of one is `None`.
+fn person(fields: &mut Fields, id: Option<String>) -> Option<Person> {
+    let first_name = fields.text("first_name");
+    let last_name = fields.text("last_name");
+    let names: Vec<String> = first_name.into_iter().chain(last_name).collect();
+    let person = Person {
+        id,
+        name: (!names.is_empty()).then(|| names.join(" ")),
+        email: fields.text("email"),
+        active: None,
+    };
+    (person != Person::default()).then_some(person)
 }

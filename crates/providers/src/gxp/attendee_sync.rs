@@ -1,0 +1,103 @@
+//! `attendee-sync`: many attendees at once, each an event of its own.
+
+use events::{Body, Change, Credential, EventType, Person};
+use sha2::{Digest, Sha256};
+
+use super::{bounded, missing, person, required};
+use crate::Refusal;
+use crate::draft::{Draft, Identity};
+use crate::json::Fields;
+
+const EXTERNAL_ID: &str = "attendees.*.external_id";
+
+pub(super) struct AttendeeSync {
+    team_slug: String,
+    project_slug: String,
+    sync_mode: Option<String>,
+    attendees: Vec<Attendee>,
+}
+
+struct Attendee {
+    external_id: String,
+    person: Option<Person>,
+    rest: Fields,
+}
+
+impl AttendeeSync {
+    /// Refuses the whole sync for one attendee without an id, as the caller learns of it then.
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+        let rows = fields.list("attendees");
+        if rows.is_empty() {
+            return Err(missing("attendees"));
+        }
+        let rows = rows.into_iter().map(|row| Attendee::read(row.into()));
+        Ok(Self {
+            attendees: rows.collect::<Result<_, _>>()?,
+            team_slug: required(&mut fields, "team_slug")?,
+            project_slug: required(&mut fields, "project_slug")?,
+            sync_mode: fields
+                .text("sync_mode")
+                .map(|mode| bounded("sync_mode", mode))
+                .transpose()?,
+        })
+    }
+
+    pub(super) fn drafts(self, body: &[u8]) -> Vec<Draft> {
+        let Self {
+            team_slug,
+            project_slug,
+            sync_mode,
+            attendees,
+        } = self;
+        // An upsert does not tell which of the two it was.
+        let (event_type, change) = match sync_mode.as_deref() {
+            Some("create") => (EventType::PersonCreated, Change::Created),
+            _ => (EventType::PersonUpdated, Change::Updated),
+        };
+        let identity = Identity::Derived(vec![
+            b"attendee-sync".to_vec(),
+            Sha256::digest(body).to_vec(),
+        ]);
+        let draft = |attendee: Attendee| {
+            let Attendee {
+                external_id,
+                person,
+                rest,
+            } = attendee;
+            let mut attributes = rest.attributes();
+            attributes.insert("team_slug".to_owned(), team_slug.clone());
+            attributes.insert("project_slug".to_owned(), project_slug.clone());
+            if let Some(sync_mode) = &sync_mode {
+                attributes.insert("sync_mode".to_owned(), sync_mode.clone());
+            }
+            Draft {
+                event_type,
+                native_type: "attendee-sync".to_owned(),
+                identity: identity.clone(),
+                occurred_at: None,
+                key: format!("person/{team_slug}/{project_slug}/{external_id}"),
+                attributes,
+                body: Body::Credential(Credential {
+                    change,
+                    person,
+                    ..Credential::default()
+                }),
+            }
+        };
+        attendees.into_iter().map(draft).collect()
+    }
+}
+
+impl Attendee {
+    fn read(mut fields: Fields) -> Result<Self, Refusal> {
+        let external_id = fields
+            .text("external_id")
+            .ok_or(missing(EXTERNAL_ID))
+            .and_then(|id| bounded(EXTERNAL_ID, id))?;
+        Ok(Self {
+            person: person(&mut fields, Some(external_id.clone())),
+            external_id,
+            rest: fields,
+        })
+    }
+}

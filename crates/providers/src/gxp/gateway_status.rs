@@ -1,0 +1,89 @@
+//! `mqtt-gateway-status`: how a gateway and its readers fare.
+
+use events::{Body, Device, DeviceRef, EventType, Reader, Time};
+use serde_json::Value;
+
+use super::required;
+use crate::Refusal;
+use crate::draft::{Draft, Identity};
+use crate::json::Fields;
+
+pub(super) struct GatewayStatus {
+    gateway_id: String,
+    status: String,
+    readers: Vec<Reader>,
+    timestamp: Option<Time>,
+    rest: Fields,
+}
+
+impl GatewayStatus {
+    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+        Ok(Self {
+            gateway_id: required(&mut fields, "gateway_id")?,
+            status: required(&mut fields, "status")?,
+            readers: fields
+                .list("readers")
+                .into_iter()
+                .filter_map(reader)
+                .collect(),
+            timestamp: fields.time("timestamp"),
+            rest: fields,
+        })
+    }
+
+    pub(super) fn key(&self) -> String {
+        format!("gateway/{}", self.gateway_id)
+    }
+
+    pub(super) fn draft(self) -> Draft {
+        let key = self.key();
+        let Self {
+            gateway_id,
+            status,
+            readers,
+            timestamp,
+            rest,
+        } = self;
+        // Without a time nothing tells a repeated status from a gateway that went down twice.
+        let identity = timestamp.map_or(Identity::Delivery, |at| {
+            Identity::Derived(vec![
+                b"mqtt-gateway-status".to_vec(),
+                gateway_id.clone().into_bytes(),
+                at.micros().to_be_bytes().to_vec(),
+                status.clone().into_bytes(),
+            ])
+        });
+        let (event_type, connected) = match status.to_ascii_lowercase().as_str() {
+            "online" | "connected" => (EventType::DeviceOnline, Some(true)),
+            "offline" | "disconnected" => (EventType::DeviceOffline, Some(false)),
+            _ => (EventType::DeviceHealth, None),
+        };
+        Draft {
+            event_type,
+            native_type: "mqtt-gateway-status".to_owned(),
+            identity,
+            occurred_at: timestamp,
+            key,
+            attributes: rest.attributes(),
+            body: Body::Device(Device {
+                device: Some(DeviceRef {
+                    id: gateway_id,
+                    ..DeviceRef::default()
+                }),
+                state_raw: Some(status),
+                connected,
+                readers,
+                ..Device::default()
+            }),
+        }
+    }
+}
+
+fn reader(value: Value) -> Option<Reader> {
+    let mut fields = Fields::from(value);
+    Some(Reader {
+        id: fields.text("reader_id")?,
+        status: fields.text("status"),
+        last_scan_at: fields.time("last_scan"),
+    })
+}
