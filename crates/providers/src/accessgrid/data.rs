@@ -86,7 +86,10 @@ fn device(mut device: Fields) -> BTreeMap<&'static str, String> {
         ("type", device.text("type")),
         ("protocol", device.text("protocol")),
         ("site_code", device.text("site_code")),
-        ("status", device.text("status").map(|status| normal(&status))),
+        (
+            "status",
+            device.text("status").map(|status| normal(&status)),
+        ),
     ];
     fields
         .into_iter()

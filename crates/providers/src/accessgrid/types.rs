@@ -142,9 +142,7 @@ fn administration(family: Family, what: &str) -> Option<(EventType, Change)> {
         (Family::HidOrganisation, "activated") => changed(Change::Activated),
         (Family::Balance, "low") => plain(EventType::AccountBalanceLow),
         (Family::Webhook, "cert_expiring") => plain(EventType::AccountCertificateExpiring),
-        (Family::Account, "impersonation_started") => {
-            plain(EventType::AccountImpersonationStarted)
-        }
+        (Family::Account, "impersonation_started") => plain(EventType::AccountImpersonationStarted),
         (Family::Account, "impersonation_ended") => plain(EventType::AccountImpersonationEnded),
         _ => None,
     }
