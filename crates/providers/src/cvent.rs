@@ -1,32 +1,119 @@
-//! cvent: to be written.
+//! Cvent, direct (GxP's façade of it is in `gxp`): registrations of events.
+//!
+//! Open questions, and what is assumed:
+//! - *Which event types are there?* Five `eventType` strings are published, the other 36 message
+//!   kinds only by their titles. The five are matched as they are, the others by the words of
+//!   their titles, which Cvent's known strings are made of.
+//! - *When is a delivery repeated?* Not public. `messageStub` names the message, so that a repeat is
+//!   dropped; a broken body would not get better and is refused.
+//! - *Do records of one message belong together?* One message may hold records of many invitees, so
+//!   all deliveries of a source are ordered as one; each record has its own key.
+//! - *Which fields are fit to be shown?* Records hold addresses, phone numbers and a confirmation
+//!   number that opens a registration: only the listed fields leave the raw record.
 
+mod record;
+mod types;
+
+use events::Time;
+use serde_json::Value;
+
+use self::types::Kind;
 use crate::delivery::{Delivery, Headers, Proof, Refusal};
-use crate::draft::{Draft, Reason, Unmappable};
-use crate::{Answer, Key, Outcome, Raw};
+use crate::draft::{self, Draft, Identity, Reason, Unmappable};
+use crate::json::{self, Fields};
+use crate::{Answer, Handshake, Key, Outcome, Raw};
 
-pub(crate) fn verify(_delivery: &Delivery, _live_keys: &[&Key]) -> Result<Proof, Refusal> {
-    Err(Refusal::Unproven)
+const AUTHORIZATION: &str = "authorization";
+
+pub(crate) fn verify(delivery: &Delivery, live_keys: &[&Key]) -> Result<Proof, Refusal> {
+    let given = (delivery.headers.only(AUTHORIZATION)).ok_or(Refusal::Unproven)?;
+    let key = live_keys
+        .iter()
+        .find(|key| key.fits_token(given.as_bytes()))
+        .ok_or(Refusal::Unproven)?;
+    Ok(Proof {
+        scheme: "token",
+        key_id: key.id().clone(),
+        signed_at: None,
+    })
+}
+
+/// The token is the whole value: no scheme stands before it.
+pub(crate) fn sign(key: &Key) -> Headers {
+    Headers::from_iter([(AUTHORIZATION, key.token())])
+}
+
+struct Envelope {
+    event_type: String,
+    message_stub: String,
+    message_time: Option<Time>,
+    message: Vec<Value>,
+}
+
+impl Envelope {
+    /// Reads the body; type and stub also stand in the path: `<EventType>/<messageStub>`.
+    fn read(tail: &str, body: &[u8]) -> Result<Self, Unmappable> {
+        let mut fields = Fields::parse(body)?;
+        let mut path = tail.rsplit('/');
+        let (stub_in_path, type_in_path) = (path.next(), path.next());
+        let or_path = |field: Option<String>, in_path: Option<&str>| {
+            field.or_else(|| in_path.filter(|part| !part.is_empty()).map(str::to_owned))
+        };
+        let event_type = or_path(fields.text("eventType"), type_in_path);
+        let message_stub = or_path(fields.text("messageStub"), stub_in_path);
+        let message = fields.list("message");
+        match (event_type, message_stub) {
+            (Some(event_type), Some(message_stub)) if !message.is_empty() => Ok(Self {
+                event_type,
+                message_stub,
+                message_time: fields.time("messageTime"),
+                message,
+            }),
+            _ => Err(Unmappable {
+                reason: Reason::UnknownEnvelope,
+                detail: "`eventType`, `messageStub` or `message` is missing".to_owned(),
+            }),
+        }
+    }
 }
 
 pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
-    Ok(crate::draft::key_of(&delivery.source, ""))
+    json::parse(&delivery.body)?;
+    Ok(draft::key_of(&delivery.source, ""))
 }
 
-pub(crate) fn map(_raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
-    Err(Unmappable {
-        reason: Reason::UnknownEnvelope,
-        detail: String::new(),
-    })
+pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
+    let Envelope {
+        event_type: native_type,
+        message_stub,
+        message_time,
+        message,
+    } = Envelope::read(raw.tail, raw.body)?;
+    let kind = Kind::of(&native_type);
+    let draft = |record: Value| {
+        let record = record::read(kind, record.into());
+        Draft {
+            event_type: kind.event_type(),
+            native_type: native_type.clone(),
+            // The place of the record in the message is added to every identity.
+            identity: Identity::Provider {
+                namespace: "message".to_owned(),
+                id: message_stub.clone(),
+            },
+            occurred_at: message_time,
+            key: record.key,
+            attributes: record.attributes,
+            body: record.body,
+        }
+    };
+    Ok(message.into_iter().map(draft).collect())
 }
 
 pub(crate) fn answer(outcome: &Outcome) -> Answer {
     outcome.plain()
 }
 
-pub(crate) fn sign(_key: &Key) -> Headers {
-    Headers::default()
-}
-
-pub(crate) fn handshake(_request: &crate::Handshake<'_>) -> Option<Answer> {
-    None
+/// Activation: Cvent asks with GET until it gets a 200.
+pub(crate) fn handshake(request: &Handshake<'_>) -> Option<Answer> {
+    (*request.method == http::Method::GET).then(|| Answer::empty(200))
 }

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use events::{
-    Account, Body, Change, Credential, Entitlement, EntitlementKind, Person, Resource,
-};
+use events::{Account, Body, Change, Credential, Entitlement, EntitlementKind, Person, Resource};
 
 use super::types::Kind;
 use crate::json::Fields;
