@@ -29,13 +29,70 @@ const GLOFOX: &[Sample] = samples! { "glofox":
 const ALOCITY: &[Sample] = samples! { "alocity":
 };
 
-const GXP: &[Sample] = samples! { "gxp": };
+const GXP: &[Sample] = samples! { "gxp":
+    "mqtt-gateway-status" at "mqtt-gateway-status",
+    "mqtt-gateway-status.without-time" at "mqtt-gateway-status",
+    "mqtt-gateway-status.unknown-status" at "mqtt-gateway-status",
+    "access-event" at "access-event",
+    "cvent.registration.created" at "cvent",
+    "cvent.registration.updated" at "cvent",
+    "cvent.registration.cancelled" at "cvent",
+    "cvent.attendee.checked_in" at "cvent",
+    "cvent.registration.merged" at "cvent",
+    "attendee-sync" at "attendee-sync",
+    "attendee-sync.create" at "attendee-sync",
+    "attendee-sync.update" at "attendee-sync",
+    "attendee.created",
+    "attendee.updated",
+    "attendee.deleted",
+    "access.granted",
+    "access.denied",
+    "credential.created",
+    "credential.revoked",
+    "form.response.created",
+    "form.response.updated",
+    "badge.printed",
+    "unknown-envelope",
+};
 
 const GENEA: &[Sample] = samples! { "genea": };
 
-const ACCESSGRID: &[Sample] = samples! { "accessgrid": };
+const ACCESSGRID: &[Sample] = samples! { "accessgrid":
+    "ag.access_pass.issued",
+    "ag.access_pass.issued.second-generation",
+    "ag.access_pass.activated",
+    "ag.access_pass.devices.removed",
+    "ag.access_pass.suspended",
+    "ag.access_pass.resumed",
+    "ag.access_pass.unlinked",
+    "ag.access_pass.deleted",
+    "ag.card_template.published",
+    "ag.card_template_pair.created",
+    "ag.landing_page.attached_to_template",
+    "ag.credential_profile.created",
+    "ag.hid_org.activated",
+    "ag.account_balance.low",
+    "ag.webhook.cert_expiring",
+    "ag.account.impersonation_started",
+    "ag.access_pass.teleported",
+    "spelling-of-the-page",
+    "broken",
+    "unknown-envelope",
+};
 
-const CVENT: &[Sample] = samples! { "cvent": };
+const CVENT: &[Sample] = samples! { "cvent":
+    "InviteeOrGuestCancelled" at "InviteeOrGuestCancelled/fb8fcfce-691d-4ef1-a4bf-3239105f2eb9",
+    "InviteeOrGuestCancelled.two-records" at "InviteeOrGuestCancelled/9b2f4c11-0000-4ef1-a4bf-3239105f2eb9",
+    "InviteeAttendsCventSession" at "InviteeAttendsCventSession/cf862ef3-6da0-478b-b82a-aacb48004680",
+    "InviteeMarkedAsSessionNoShow" at "InviteeMarkedAsSessionNoShow/1c0d2e3f-6da0-478b-b82a-aacb48004680",
+    "InviteeOrGuestEmailSent" at "InviteeOrGuestEmailSent/6512f44f-e0a0-405a-b745-c0100351518d",
+    "InviteeSubstitutedInAnEvent" at "InviteeSubstitutedInAnEvent/5ddb3c67-e1c9-49b7-8df4-89ce4d921d66",
+    "registered-for-event" at "InviteeOrGuestRegistered/0a1b2c3d-691d-4ef1-a4bf-3239105f2eb9",
+    "marked-event-participant" at "InviteeOrGuestMarkedAsParticipant/1a1b2c3d-691d-4ef1-a4bf-3239105f2eb9",
+    "contact-created" at "ContactCreated/2a1b2c3d-691d-4ef1-a4bf-3239105f2eb9",
+    "unknown-type" at "SomethingNew/3a1b2c3d-691d-4ef1-a4bf-3239105f2eb9",
+    "unknown-envelope",
+};
 
 /// Returns the samples of a provider.
 pub fn samples(provider: Provider) -> &'static [Sample] {

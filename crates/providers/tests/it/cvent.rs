@@ -1,0 +1,150 @@
+//! Cvent: the static token, activation, types by the words of their titles.
+
+use http::Method;
+use providers::{Answer, Handshake, Outcome, Provider::Cvent, Refusal};
+use serde_json::json;
+
+use crate::given;
+
+#[test]
+fn the_bare_token_is_the_proof() {
+    let key = given::key(Cvent, "key-1", "a-token");
+    let verify = |headers: &[(&str, &str)]| {
+        providers::verify(given::delivery(Cvent, "", headers, "{}"), &[&key])
+    };
+    assert!(verify(&[("Authorization", "a-token")]).is_ok());
+    for refused in [
+        &[][..],
+        &[("Authorization", "a-token2")],
+        &[("Authorization", "A-token")],
+        &[("Authorization", "Bearer a-token")],
+        &[("Authorization", "")],
+        &[("X-Authorization", "a-token")],
+        &[("Authorization", "a-token"), ("Authorization", "a-token")],
+    ] {
+        assert_eq!(verify(refused).unwrap_err(), Refusal::Unproven);
+    }
+}
+
+#[test]
+fn activation_is_answered_and_nothing_else() {
+    let headers = given::headers(&[]);
+    let handshake = |method: &Method| {
+        providers::handshake(
+            Cvent,
+            &Handshake {
+                method,
+                headers: &headers,
+                body: b"",
+            },
+        )
+    };
+    assert_eq!(handshake(&Method::GET), Some(Answer::empty(200)));
+    assert_eq!(handshake(&Method::POST), None);
+    assert_eq!(handshake(&Method::OPTIONS), None);
+}
+
+#[test]
+fn answers_are_a_status_alone() {
+    for (outcome, status) in [
+        (Outcome::Accepted, 200),
+        (Outcome::Unauthenticated, 401),
+        (
+            Outcome::Malformed {
+                field: "body",
+                reason: "not JSON",
+            },
+            400,
+        ),
+    ] {
+        assert_eq!(
+            providers::answer(Cvent, "X/1", &outcome),
+            Answer::empty(status)
+        );
+    }
+}
+
+#[test]
+fn kinds_are_known_by_the_words_of_their_titles() {
+    for (event_type, expected) in [
+        ("InviteeOrGuestCancelled", "entitlement.cancelled"),
+        ("InviteeAttendsCventSession", "account.other"),
+        ("InviteeMarkedAsSessionNoShow", "account.other"),
+        ("InviteeOrGuestEmailSent", "account.other"),
+        ("InviteeSubstitutedInAnEvent", "account.other"),
+        // The titles of the catalogue, whose strings are not published.
+        ("added to invitation list", "account.other"),
+        ("declines invitation", "account.other"),
+        ("email bounces", "account.other"),
+        ("email opened", "account.other"),
+        ("resubscribes to event email", "account.other"),
+        ("unsubscribed from event email", "account.other"),
+        ("abandons registration", "account.other"),
+        ("invitee guest order created", "account.other"),
+        ("marked as no show", "account.other"),
+        ("marked event participant", "entitlement.checked_in"),
+        ("marked session participant", "account.other"),
+        ("registered for event", "entitlement.created"),
+        ("registered for session", "account.other"),
+        ("registration cancelled", "entitlement.cancelled"),
+        ("registration modified", "entitlement.updated"),
+        ("session registration cancelled", "account.other"),
+        ("confirm email opt in", "account.other"),
+        ("contact created", "person.created"),
+        ("contact deleted", "person.deleted"),
+        ("contact edited", "person.updated"),
+        ("contact opts out of emails", "account.other"),
+        ("opts back in to emails", "account.other"),
+        ("session created", "account.other"),
+        ("speaker modified", "account.other"),
+        ("event cancelled", "account.other"),
+        ("event deleted", "account.other"),
+        ("event modified", "account.other"),
+        ("manual attendee", "account.other"),
+        ("meeting request submitted", "account.other"),
+        ("something else", "account.unknown"),
+    ] {
+        let body = json!({
+            "eventType": event_type,
+            "messageStub": "5ddb3c67",
+            "message": [{ "inviteeStub": "i" }],
+        });
+        let types = given::types(Cvent, "", &body.to_string());
+        assert_eq!(types, [expected], "{event_type}");
+    }
+}
+
+#[test]
+fn type_and_stub_may_stand_in_the_path_alone() {
+    let body = r#"{"message":[{"inviteeStub":"a"},{"inviteeStub":"b"}]}"#;
+    let tail = "events/InviteeOrGuestCancelled/fb8fcfce";
+    let events = given::map(Cvent, tail, body).unwrap();
+    let envelope = &events[1].event.envelope;
+    assert_eq!(envelope.native_type, "InviteeOrGuestCancelled");
+    assert_eq!(envelope.native_id.as_deref(), Some("fb8fcfce"));
+    assert_eq!(events[1].key, "demo/invitee/b");
+    assert_eq!(
+        given::ordering_key(Cvent, tail, body).as_deref(),
+        Ok("demo/")
+    );
+    assert!(given::map(Cvent, "", body).is_err());
+}
+
+#[test]
+fn broken_json_is_refused_and_a_message_without_records_is_quarantined() {
+    assert!(matches!(
+        given::ordering_key(Cvent, "", "{"),
+        Err(Refusal::Malformed { .. })
+    ));
+    let empty = r#"{"eventType":"X","messageStub":"1","message":[]}"#;
+    assert!(given::ordering_key(Cvent, "", empty).is_ok());
+    assert!(given::map(Cvent, "", empty).is_err());
+}
+
+#[test]
+fn each_record_of_a_message_is_an_event_and_a_repeat_is_none() {
+    let body = r#"{"eventType":"InviteeOrGuestCancelled","messageStub":"1","message":[{},{}]}"#;
+    let first = given::event_ids(1, Cvent, "", body);
+    assert_ne!(first[0], first[1]);
+    assert_eq!(first, given::event_ids(2, Cvent, "", body));
+}
