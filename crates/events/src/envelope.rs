@@ -8,10 +8,12 @@ use uuid::Uuid;
 use crate::{EventType, Provider, Time};
 
 /// The part that all events share; its fields stand first in every Avro record.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Envelope {
     /// Deterministic: the same for every redelivery of the event.
+    #[serde(with = "uuid::serde::hyphenated")]
     pub event_id: Uuid,
+    #[serde(rename = "type")]
     pub event_type: EventType,
     pub provider: Provider,
     /// The configured sender (`id` in `sources.yaml`).

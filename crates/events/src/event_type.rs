@@ -3,167 +3,99 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use crate::topic::{CanonicalTopic, UnknownName, find};
 
-/// What happened, in one word of the canonical vocabulary (`ce_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum EventType {
-    AccessGranted,
-    AccessDenied,
-    /// A scan without a decision.
-    AccessRequested,
-    CredentialCreated,
-    CredentialUpdated,
-    CredentialActivated,
-    CredentialSuspended,
-    CredentialResumed,
-    CredentialRevoked,
-    CredentialDeleted,
-    CredentialExpired,
-    CredentialFailed,
-    PersonCreated,
-    PersonUpdated,
-    PersonDeleted,
-    EntitlementCreated,
-    EntitlementUpdated,
-    EntitlementCancelled,
-    EntitlementCheckedIn,
-    PortalOpened,
-    PortalClosed,
-    PortalForced,
-    PortalHeld,
-    PortalSecured,
-    PortalLocked,
-    PortalUnlocked,
-    PortalModeChanged,
-    /// A state of the portal that the provider's documents do not name.
-    PortalChanged,
-    DeviceOnline,
-    DeviceOffline,
-    DeviceHealth,
-    AuditCreated,
-    AuditUpdated,
-    AuditDeleted,
-    AuditOther,
-    TemplateCreated,
-    TemplateUpdated,
-    TemplatePublishRequested,
-    TemplatePublished,
-    TemplateDeleted,
-    /// A landing page, profile or organisation changed; the body says which and how.
-    AccountChanged,
-    AccountBalanceLow,
-    AccountCertificateExpiring,
-    AccountImpersonationStarted,
-    AccountImpersonationEnded,
-    /// Known, but it fits nowhere else.
-    AccountOther,
-    /// Not known, in a known envelope.
-    AccountUnknown,
+/// Makes the enum, its list, its names and its topics from one table, so that none can be forgotten.
+macro_rules! event_types {
+    ($($topic:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)* })*) => {
+        /// What happened, in one word of the canonical vocabulary (`ce_type`).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum EventType {
+            $($($(#[$doc])* $variant,)*)*
+        }
+
+        impl EventType {
+            pub const ALL: [Self; [$($($name),*),*].len()] = [$($(Self::$variant),*),*];
+
+            /// Returns the name on the wire, such as `access.granted`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $($(Self::$variant => $name,)*)*
+                }
+            }
+
+            /// Returns the topic whose body events of this type have.
+            pub const fn topic(self) -> CanonicalTopic {
+                match self {
+                    $($(Self::$variant)|* => CanonicalTopic::$topic,)*
+                }
+            }
+        }
+    };
 }
 
-impl EventType {
-    pub const ALL: [Self; 47] = [
-        Self::AccessGranted,
-        Self::AccessDenied,
-        Self::AccessRequested,
-        Self::CredentialCreated,
-        Self::CredentialUpdated,
-        Self::CredentialActivated,
-        Self::CredentialSuspended,
-        Self::CredentialResumed,
-        Self::CredentialRevoked,
-        Self::CredentialDeleted,
-        Self::CredentialExpired,
-        Self::CredentialFailed,
-        Self::PersonCreated,
-        Self::PersonUpdated,
-        Self::PersonDeleted,
-        Self::EntitlementCreated,
-        Self::EntitlementUpdated,
-        Self::EntitlementCancelled,
-        Self::EntitlementCheckedIn,
-        Self::PortalOpened,
-        Self::PortalClosed,
-        Self::PortalForced,
-        Self::PortalHeld,
-        Self::PortalSecured,
-        Self::PortalLocked,
-        Self::PortalUnlocked,
-        Self::PortalModeChanged,
-        Self::PortalChanged,
-        Self::DeviceOnline,
-        Self::DeviceOffline,
-        Self::DeviceHealth,
-        Self::AuditCreated,
-        Self::AuditUpdated,
-        Self::AuditDeleted,
-        Self::AuditOther,
-        Self::TemplateCreated,
-        Self::TemplateUpdated,
-        Self::TemplatePublishRequested,
-        Self::TemplatePublished,
-        Self::TemplateDeleted,
-        Self::AccountChanged,
-        Self::AccountBalanceLow,
-        Self::AccountCertificateExpiring,
-        Self::AccountImpersonationStarted,
-        Self::AccountImpersonationEnded,
-        Self::AccountOther,
-        Self::AccountUnknown,
-    ];
-
-    /// Returns the name on the wire, such as `access.granted`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AccessGranted => "access.granted",
-            Self::AccessDenied => "access.denied",
-            Self::AccessRequested => "access.requested",
-            Self::CredentialCreated => "credential.created",
-            Self::CredentialUpdated => "credential.updated",
-            Self::CredentialActivated => "credential.activated",
-            Self::CredentialSuspended => "credential.suspended",
-            Self::CredentialResumed => "credential.resumed",
-            Self::CredentialRevoked => "credential.revoked",
-            Self::CredentialDeleted => "credential.deleted",
-            Self::CredentialExpired => "credential.expired",
-            Self::CredentialFailed => "credential.failed",
-            Self::PersonCreated => "person.created",
-            Self::PersonUpdated => "person.updated",
-            Self::PersonDeleted => "person.deleted",
-            Self::EntitlementCreated => "entitlement.created",
-            Self::EntitlementUpdated => "entitlement.updated",
-            Self::EntitlementCancelled => "entitlement.cancelled",
-            Self::EntitlementCheckedIn => "entitlement.checked_in",
-            Self::PortalOpened => "portal.opened",
-            Self::PortalClosed => "portal.closed",
-            Self::PortalForced => "portal.forced",
-            Self::PortalHeld => "portal.held",
-            Self::PortalSecured => "portal.secured",
-            Self::PortalLocked => "portal.locked",
-            Self::PortalUnlocked => "portal.unlocked",
-            Self::PortalModeChanged => "portal.mode_changed",
-            Self::PortalChanged => "portal.changed",
-            Self::DeviceOnline => "device.online",
-            Self::DeviceOffline => "device.offline",
-            Self::DeviceHealth => "device.health",
-            Self::AuditCreated => "audit.created",
-            Self::AuditUpdated => "audit.updated",
-            Self::AuditDeleted => "audit.deleted",
-            Self::AuditOther => "audit.other",
-            Self::TemplateCreated => "template.created",
-            Self::TemplateUpdated => "template.updated",
-            Self::TemplatePublishRequested => "template.publish_requested",
-            Self::TemplatePublished => "template.published",
-            Self::TemplateDeleted => "template.deleted",
-            Self::AccountChanged => "account.changed",
-            Self::AccountBalanceLow => "account.balance_low",
-            Self::AccountCertificateExpiring => "account.certificate_expiring",
-            Self::AccountImpersonationStarted => "account.impersonation_started",
-            Self::AccountImpersonationEnded => "account.impersonation_ended",
-            Self::AccountOther => "account.other",
-            Self::AccountUnknown => "account.unknown",
-        }
+event_types! {
+    Access {
+        AccessGranted = "access.granted",
+        AccessDenied = "access.denied",
+        /// A scan without a decision.
+        AccessRequested = "access.requested",
+    }
+    Credential {
+        CredentialCreated = "credential.created",
+        CredentialUpdated = "credential.updated",
+        CredentialActivated = "credential.activated",
+        CredentialSuspended = "credential.suspended",
+        CredentialResumed = "credential.resumed",
+        CredentialRevoked = "credential.revoked",
+        CredentialDeleted = "credential.deleted",
+        CredentialExpired = "credential.expired",
+        CredentialFailed = "credential.failed",
+        PersonCreated = "person.created",
+        PersonUpdated = "person.updated",
+        PersonDeleted = "person.deleted",
+        EntitlementCreated = "entitlement.created",
+        EntitlementUpdated = "entitlement.updated",
+        EntitlementCancelled = "entitlement.cancelled",
+        EntitlementCheckedIn = "entitlement.checked_in",
+    }
+    Device {
+        PortalOpened = "portal.opened",
+        PortalClosed = "portal.closed",
+        PortalForced = "portal.forced",
+        PortalHeld = "portal.held",
+        PortalSecured = "portal.secured",
+        PortalLocked = "portal.locked",
+        PortalUnlocked = "portal.unlocked",
+        PortalModeChanged = "portal.mode_changed",
+        /// A state of the portal that the provider's documents do not name.
+        PortalChanged = "portal.changed",
+        DeviceOnline = "device.online",
+        DeviceOffline = "device.offline",
+        DeviceHealth = "device.health",
+    }
+    Account {
+        AuditCreated = "audit.created",
+        AuditUpdated = "audit.updated",
+        AuditDeleted = "audit.deleted",
+        AuditOther = "audit.other",
+        TemplateCreated = "template.created",
+        TemplateUpdated = "template.updated",
+        TemplatePublishRequested = "template.publish_requested",
+        TemplatePublished = "template.published",
+        TemplateDeleted = "template.deleted",
+        /// A landing page, profile or organisation changed; the body says which and how.
+        AccountChanged = "account.changed",
+        AccountBalanceLow = "account.balance_low",
+        AccountCertificateExpiring = "account.certificate_expiring",
+        AccountImpersonationStarted = "account.impersonation_started",
+        AccountImpersonationEnded = "account.impersonation_ended",
+        /// Known, but it fits nowhere else.
+        AccountOther = "account.other",
+        /// Not known, in a known envelope.
+        AccountUnknown = "account.unknown",
     }
 }
 
@@ -181,14 +113,43 @@ impl FromStr for EventType {
     }
 }
 
-impl EventType {
-    /// Returns the topic by the type's first word.
-    pub fn topic(self) -> CanonicalTopic {
-        match self.name().split_once('.').map_or("", |(family, _)| family) {
-            "access" => CanonicalTopic::Access,
-            "credential" | "person" | "entitlement" => CanonicalTopic::Credential,
-            "portal" | "device" => CanonicalTopic::Device,
-            _ => CanonicalTopic::Account,
+impl Serialize for EventType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+impl<'de> Deserialize<'de> for EventType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_found_by_its_name() {
+        for event_type in EventType::ALL {
+            assert_eq!(event_type.name().parse(), Ok(event_type));
+        }
+        assert!("access.Granted".parse::<EventType>().is_err());
+    }
+
+    #[test]
+    fn the_first_word_tells_the_topic() {
+        for event_type in EventType::ALL {
+            let (family, _) = event_type.name().split_once('.').unwrap();
+            let topic = match family {
+                "access" => CanonicalTopic::Access,
+                "credential" | "person" | "entitlement" => CanonicalTopic::Credential,
+                "portal" | "device" => CanonicalTopic::Device,
+                "audit" | "template" | "account" => CanonicalTopic::Account,
+                other => panic!("{other} belongs to no topic"),
+            };
+            assert_eq!(event_type.topic(), topic, "{event_type}");
         }
     }
 }

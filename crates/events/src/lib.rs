@@ -4,6 +4,8 @@ mod body;
 mod envelope;
 mod event;
 mod event_type;
+#[cfg(test)]
+mod samples;
 pub mod schema;
 mod time;
 mod topic;

@@ -1,1 +1,90 @@
 //! The Avro schemas and their ids.
+
+use std::sync::LazyLock;
+
+use apache_avro::Schema;
+
+use crate::CanonicalTopic;
+
+/// One released version of a topic's schema.
+#[derive(Debug)]
+pub struct Versioned {
+    pub topic: CanonicalTopic,
+    /// Counts from 1 within the topic.
+    pub version: i32,
+    /// The id in the Confluent wire format, unique over all topics.
+    pub id: i32,
+    /// The text of the file.
+    pub text: &'static str,
+    pub schema: Schema,
+}
+
+/// Every version ever released. New ones are added at the end and none is changed or removed:
+/// their ids stand in records that are still read. The ids start far above those that a registry
+/// gives out, so that ours never mean another team's schema there.
+static RELEASED: LazyLock<[Versioned; 4]> = LazyLock::new(|| {
+    use CanonicalTopic::{Access, Account, Credential, Device};
+    [
+        released(
+            2_000_000_001,
+            Access,
+            1,
+            include_str!("../../../schemas/released/access.1.avsc"),
+        ),
+        released(
+            2_000_000_002,
+            Credential,
+            1,
+            include_str!("../../../schemas/released/credential.1.avsc"),
+        ),
+        released(
+            2_000_000_003,
+            Device,
+            1,
+            include_str!("../../../schemas/released/device.1.avsc"),
+        ),
+        released(
+            2_000_000_004,
+            Account,
+            1,
+            include_str!("../../../schemas/released/account.1.avsc"),
+        ),
+    ]
+});
+
+fn released(id: i32, topic: CanonicalTopic, version: i32, text: &'static str) -> Versioned {
+    Versioned {
+        topic,
+        version,
+        id,
+        text,
+        schema: Schema::parse_str(text).expect("embedded schemas are parsed by the tests"),
+    }
+}
+
+/// Lists every version, the oldest of a topic first.
+pub fn all() -> &'static [Versioned] {
+    RELEASED.as_slice()
+}
+
+/// Returns the version that events of that topic are written with.
+pub fn current(topic: CanonicalTopic) -> &'static Versioned {
+    let latest = all().iter().rfind(|released| released.topic == topic);
+    latest.expect("every topic has a released schema")
+}
+
+/// Finds the version by the id in the Confluent wire format.
+pub fn by_id(id: i32) -> Option<&'static Versioned> {
+    all().iter().find(|released| released.id == id)
+}
+
+/// Finds the current version of the record that a schema, known by its full name, describes.
+pub(crate) fn current_of(writer: &Schema) -> Option<&'static Versioned> {
+    CanonicalTopic::ALL
+        .into_iter()
+        .map(current)
+        .find(|reader| reader.schema.name() == writer.name())
+}
+
+#[cfg(test)]
+mod tests;

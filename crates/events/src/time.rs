@@ -20,7 +20,7 @@ pub struct TimeError;
 impl Time {
     /// Takes microseconds since the epoch; refuses what no calendar date can show.
     pub fn from_micros(micros: i64) -> Result<Self, TimeError> {
-        jiff::Timestamp::from_microsecond(micros).map_err(|_| TimeError)?;
+        timestamp(micros)?;
         Ok(Self(micros))
     }
 
@@ -73,9 +73,16 @@ impl FromStr for Time {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        let at = timestamp(self.0).map_err(|_| fmt::Error)?;
         write!(f, "{at}")
     }
+}
+
+/// By seconds and the rest, as jiff's own constructor refuses the last 999 microseconds.
+fn timestamp(micros: i64) -> Result<jiff::Timestamp, TimeError> {
+    let seconds = micros.div_euclid(1_000_000);
+    let nanos = micros.rem_euclid(1_000_000) as i32 * 1_000;
+    jiff::Timestamp::new(seconds, nanos).map_err(|_| TimeError)
 }
 
 impl Serialize for Time {
@@ -116,5 +123,66 @@ impl Visitor<'_> for TimeVisitor {
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Time, E> {
         text.parse().map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_units_agree() {
+        let at: Time = "2026-05-12T20:00:00.123456+02:00".parse().unwrap();
+        assert_eq!(at.micros(), 1_778_608_800_123_456);
+        assert_eq!(at.millis(), 1_778_608_800_123);
+        assert_eq!(at.seconds(), 1_778_608_800);
+        assert_eq!(at.to_string(), "2026-05-12T18:00:00.123456Z");
+        assert_eq!(
+            Time::from_millis(at.millis()).unwrap().micros(),
+            1_778_608_800_123_000
+        );
+        assert_eq!(
+            Time::from_seconds(at.seconds()).unwrap().to_string(),
+            "2026-05-12T18:00:00Z"
+        );
+    }
+
+    #[test]
+    fn before_the_epoch_is_rounded_down() {
+        let at = Time::from_micros(-1).unwrap();
+        assert_eq!((at.millis(), at.seconds()), (-1, -1));
+        assert_eq!(at.to_string(), "1969-12-31T23:59:59.999999Z");
+    }
+
+    #[test]
+    fn what_no_calendar_shows_is_refused() {
+        assert_eq!(Time::from_micros(i64::MAX), Err(TimeError));
+        assert_eq!(Time::from_millis(i64::MAX), Err(TimeError));
+        assert_eq!(Time::from_seconds(i64::MIN), Err(TimeError));
+        assert_eq!("2026-05-12 18:00".parse::<Time>(), Err(TimeError));
+        assert_eq!("".parse::<Time>(), Err(TimeError));
+    }
+
+    #[test]
+    fn adding_stops_at_the_last_time() {
+        let last = Time::from_micros(0)
+            .unwrap()
+            .saturating_add_micros(i64::MAX);
+        assert_eq!(last.to_string(), "9999-12-30T22:00:00.999999Z");
+        assert_eq!(last.saturating_add_micros(1), last);
+        assert_eq!("9999-12-30T22:00:00.999999999Z".parse(), Ok(last));
+    }
+
+    proptest! {
+        #[test]
+        fn text_and_micros_tell_the_same(micros: i64) {
+            if let Ok(at) = Time::from_micros(micros) {
+                prop_assert_eq!(at.to_string().parse::<Time>(), Ok(at));
+                let json = serde_json::to_string(&at).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Time>(&json).unwrap(), at);
+            }
+        }
     }
 }
