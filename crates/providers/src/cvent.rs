@@ -24,6 +24,8 @@ use crate::json::{self, Fields};
 use crate::{Answer, Handshake, Key, Outcome, Raw};
 
 const AUTHORIZATION: &str = "authorization";
+const TEXT_BYTES_MAX: usize = 255;
+const RECORDS_MAX: usize = 10_000;
 
 pub(crate) fn verify(delivery: &Delivery, live_keys: &[&Key]) -> Result<Proof, Refusal> {
     let given = (delivery.headers.only(AUTHORIZATION)).ok_or(Refusal::Unproven)?;
@@ -62,18 +64,29 @@ impl Envelope {
         let event_type = or_path(fields.text("eventType"), type_in_path);
         let message_stub = or_path(fields.text("messageStub"), stub_in_path);
         let message = fields.list("message");
-        match (event_type, message_stub) {
-            (Some(event_type), Some(message_stub)) if !message.is_empty() => Ok(Self {
-                event_type,
-                message_stub,
-                message_time: fields.time("messageTime"),
-                message,
-            }),
-            _ => Err(Unmappable {
+        let (Some(event_type), Some(message_stub), false) =
+            (event_type, message_stub, message.is_empty())
+        else {
+            return Err(Unmappable {
                 reason: Reason::UnknownEnvelope,
                 detail: "`eventType`, `messageStub` or `message` is missing".to_owned(),
-            }),
+            });
+        };
+        // Type and stub are repeated in each of its events.
+        let short = [&event_type, &message_stub].map(|text| text.len() <= TEXT_BYTES_MAX);
+        let few = message.len() <= RECORDS_MAX;
+        if short != [true, true] || !few || !message.iter().all(Value::is_object) {
+            return Err(Unmappable {
+                reason: Reason::BadField,
+                detail: "a field is too long, or `message` is no list of records".to_owned(),
+            });
         }
+        Ok(Self {
+            event_type,
+            message_stub,
+            message_time: fields.time("messageTime"),
+            message,
+        })
     }
 }
 

@@ -40,25 +40,21 @@ const SHOWN: [&str; 13] = [
 ];
 
 pub(super) fn read(kind: Kind, mut fields: Fields) -> Record {
-    let named = named(&mut fields);
+    let attributes = shown(&mut fields);
+    let person = person(&mut fields, attributes.get("contactStub").cloned());
     let event_name = fields
         .object("eventForInvitee")
         .and_then(|mut event| event.text("eventTitle"));
-    let attributes = shown(fields);
     let subject = SUBJECTS
         .iter()
         .find_map(|(subject, field)| Some((*subject, attributes.get(*field)?.clone())));
     let key = subject
         .as_ref()
         .map_or(String::new(), |(subject, stub)| format!("{subject}/{stub}"));
-    let person = Person {
-        id: attributes.get("contactStub").cloned(),
-        ..named
-    };
     let body = match kind {
         Kind::Registration(_, change) => Body::Credential(Credential {
             change,
-            person: Some(person),
+            person,
             entitlement: Some(Entitlement {
                 kind: EntitlementKind::Registration,
                 id: attributes.get("inviteeStub").cloned(),
@@ -70,7 +66,7 @@ pub(super) fn read(kind: Kind, mut fields: Fields) -> Record {
         }),
         Kind::Contact(_, change) => Body::Credential(Credential {
             change,
-            person: Some(person),
+            person,
             ..Credential::default()
         }),
         Kind::Other | Kind::Unknown => Body::Account(Account {
@@ -89,25 +85,29 @@ pub(super) fn read(kind: Kind, mut fields: Fields) -> Record {
     }
 }
 
+/// Takes texts and truth values; an empty text means that there is none.
+fn shown(fields: &mut Fields) -> BTreeMap<String, String> {
+    let mut value = |field: &str| {
+        let text = fields.text(field);
+        text.or_else(|| Some(fields.flag(field)?.to_string()))
+    };
+    SHOWN
+        .iter()
+        .filter_map(|field| Some(((*field).to_owned(), value(field)?)))
+        .collect()
+}
+
 /// The substitution record spells names with underscores, the others do not.
-fn named(fields: &mut Fields) -> Person {
+fn person(fields: &mut Fields, id: Option<String>) -> Option<Person> {
     let mut either = |one, other| fields.text(one).or_else(|| fields.text(other));
     let first_name = either("firstName", "first_name");
     let last_name = either("lastName", "last_name");
-    let email = either("email", "emailAddress");
     let names: Vec<String> = first_name.into_iter().chain(last_name).collect();
-    Person {
+    let person = Person {
+        id,
         name: (!names.is_empty()).then(|| names.join(" ")),
-        email,
-        ..Person::default()
-    }
-}
-
-fn shown(mut fields: Fields) -> BTreeMap<String, String> {
-    let value = |field: &&str| {
-        let text = fields.text(field);
-        let flag = |fields: &mut Fields| fields.flag(field).map(|flag| flag.to_string());
-        Some(((*field).to_owned(), text.or_else(|| flag(&mut fields))?))
+        email: either("email", "emailAddress"),
+        active: None,
     };
-    SHOWN.iter().filter_map(value).collect()
+    (person != Person::default()).then_some(person)
 }

@@ -8,6 +8,7 @@ use crate::Refusal;
 use crate::draft::{Draft, Identity};
 use crate::json::Fields;
 
+const ATTENDEES_MAX: usize = 10_000;
 const EXTERNAL_ID: &str = "attendees.*.external_id";
 
 pub(super) struct AttendeeSync {
@@ -29,6 +30,12 @@ impl AttendeeSync {
         let rows = fields.list("attendees");
         if rows.is_empty() {
             return Err(missing("attendees"));
+        }
+        if rows.len() > ATTENDEES_MAX {
+            return Err(Refusal::Malformed {
+                field: "attendees",
+                reason: "must not have more than 10000 items",
+            });
         }
         let rows = rows.into_iter().map(|row| Attendee::read(row.into()));
         Ok(Self {

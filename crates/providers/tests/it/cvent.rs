@@ -1,7 +1,7 @@
 //! Cvent: the static token, activation, types by the words of their titles.
 
 use http::Method;
-use providers::{Answer, Handshake, Outcome, Provider::Cvent, Refusal};
+use providers::{Answer, Handshake, Outcome, Provider::Cvent, Reason, Refusal};
 use serde_json::json;
 
 use crate::given;
@@ -139,6 +139,11 @@ fn broken_json_is_refused_and_a_message_without_records_is_quarantined() {
     let empty = r#"{"eventType":"X","messageStub":"1","message":[]}"#;
     assert!(given::ordering_key(Cvent, "", empty).is_ok());
     assert!(given::map(Cvent, "", empty).is_err());
+    let mixed = r#"{"eventType":"X","messageStub":"1","message":[{},7]}"#;
+    assert_eq!(
+        given::map(Cvent, "", mixed).unwrap_err().reason,
+        Reason::BadField
+    );
 }
 
 #[test]

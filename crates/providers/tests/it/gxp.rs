@@ -192,6 +192,13 @@ fn broken_json_is_refused_and_an_unknown_object_is_kept() {
     let scan = json!({ "reader_id": long, "credential_value": "C" }).to_string();
     let expected = "The reader_id field must not be greater than 255 characters";
     assert_eq!(refused(SCAN, &scan), json!({ "reader_id": [expected] }));
+    let rows: Vec<Value> = (0..10_001).map(|id| json!({ "external_id": id })).collect();
+    let sync = json!({ "team_slug": "t", "project_slug": "p", "attendees": rows });
+    let expected = "The attendees field must not have more than 10000 items";
+    assert_eq!(
+        refused(SYNC, &sync.to_string()),
+        json!({ "attendees": [expected] })
+    );
     assert!(given::ordering_key(Gxp, OUTGOING, r#"{"hello":"world"}"#).is_ok());
     assert!(given::map(Gxp, OUTGOING, r#"{"hello":"world"}"#).is_err());
 }
