@@ -2,36 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use events::{Account, Body, Change, Credential, CredentialRef, EventType, Person, Resource};
+use events::{Account, Body, Change, Credential, CredentialRef, Person, Resource};
 
 use super::types::Family;
 use crate::json::Fields;
 
-/// Stay in the raw record, whatever else is shown of the data.
-const SECRET: [&str; 4] = ["card_number", "tag_id", "file_data", "apple_user_id"];
-
-/// Returns the body that belongs to the type, and the attributes.
-pub(super) fn read(
-    event_type: EventType,
+pub(super) fn pass(
     change: Change,
-    native_type: &str,
+    id: Option<String>,
     mut data: Fields,
 ) -> (Body, BTreeMap<String, String>) {
-    data.discard(&SECRET);
-    match Family::split(native_type) {
-        Some((Family::Pass, _)) if event_type != EventType::AccountUnknown => pass(change, data),
-        Some((family, _)) => administration(family, change, data),
-        None => (Body::Account(Account::default()), data.attributes()),
-    }
-}
-
-/// Takes the id of what the event is about.
-pub(super) fn id(family: Family, data: &mut Fields) -> Option<String> {
-    data.text(family.id_field()).or_else(|| data.text("id"))
-}
-
-fn pass(change: Change, mut data: Fields) -> (Body, BTreeMap<String, String>) {
-    let id = id(Family::Pass, &mut data);
     let [protocol, site_code, status] = data
         .within("details", |issued| {
             ["protocol", "site_code", "status"].map(|field| issued.text(field))
@@ -48,8 +28,8 @@ fn pass(change: Change, mut data: Fields) -> (Body, BTreeMap<String, String>) {
         facility_code: (data.text("site_code"))
             .or(site_code)
             .or_else(|| of_first_device("site_code")),
-        status: status.or_else(|| of_first_device("status")),
         number: None,
+        status,
     };
     let person = Person {
         id: data.text("employee_id"),
@@ -101,10 +81,12 @@ fn device(mut device: Fields) -> BTreeMap<&'static str, String> {
 /// `CredentialsCreated` and misspelt `uninstalled`. A status it adds later passes.
 fn normal(status: &str) -> String {
     let mut snake = String::new();
+    let mut after_lower = false;
     for c in status.chars() {
-        if c.is_ascii_uppercase() && !snake.is_empty() && !snake.ends_with('_') {
+        if c.is_ascii_uppercase() && after_lower {
             snake.push('_');
         }
+        after_lower = c.is_ascii_lowercase();
         snake.push(c.to_ascii_lowercase());
     }
     match snake.as_str() {
@@ -113,14 +95,15 @@ fn normal(status: &str) -> String {
     }
 }
 
-fn administration(
-    family: Family,
+pub(super) fn administration(
     change: Change,
+    family: Family,
+    id: Option<String>,
     mut data: Fields,
 ) -> (Body, BTreeMap<String, String>) {
     let resource = Resource {
         kind: family.resource().to_owned(),
-        id: id(family, &mut data),
+        id,
         name: (data.text("name"))
             .or_else(|| data.text("webhook_name"))
             .or_else(|| data.text("organization_name")),

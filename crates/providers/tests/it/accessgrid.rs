@@ -232,3 +232,21 @@ fn both_spellings_and_both_generations_name_the_same_pass() {
     let ids = |delivery, body| given::event_ids(delivery, Accessgrid, "", body);
     assert_eq!(ids(1, first), ids(2, second));
 }
+
+#[test]
+fn the_status_of_a_device_has_one_spelling() {
+    for (status, expected) in [
+        ("CredentialsCreated", "credentials_created"),
+        ("bundle_delivered", "bundle_delivered"),
+        ("Unintstalled", "uninstalled"),
+        ("SUSPENDED", "suspended"),
+        ("lent_to_a_friend", "lent_to_a_friend"),
+    ] {
+        let devices = json!([{ "status": status }]);
+        let data = json!({ "id": "ap_1", "devices": devices });
+        let body = json!({ "id": "1", "type": "ag.access_pass.devices.added", "data": data });
+        let events = given::map(Accessgrid, "", &body.to_string()).unwrap();
+        let attributes = &events[0].event.envelope.attributes;
+        assert_eq!(attributes["device.0.status"], expected);
+    }
+}
