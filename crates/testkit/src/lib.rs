@@ -1,1 +1,14 @@
-//! TBD
+//! What tests need and users never see: a real Kafka, a subscriber's endpoint, and patience with a limit.
+
+mod cluster;
+pub mod endpoint;
+mod kafka;
+mod script;
+mod topics;
+mod wait;
+
+pub use crate::cluster::Cluster;
+pub use crate::endpoint::{Answer, Endpoint};
+pub use crate::kafka::Kafka;
+pub use crate::topics::{Isolation, OwnedRecord, create_topic, delete_topics, read_topic};
+pub use crate::wait::{free_port, wait_until};

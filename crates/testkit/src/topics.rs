@@ -1,0 +1,187 @@
+//! Topics as a test sees them: made, read to their end, deleted.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Which records a reader sees: those of committed transactions, or also of open and aborted ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    ReadCommitted,
+    ReadUncommitted,
+}
+
+/// A record with its place; `Debug` shows bytes, so only for test data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedRecord {
+    pub partition: i32,
+    pub offset: i64,
+    pub key: Option<Vec<u8>>,
+    pub headers: Vec<(String, Vec<u8>)>,
+    pub value: Option<Vec<u8>>,
+}
+
+impl OwnedRecord {
+    /// The first header of that name, as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(known, _)| known == name)?;
+        std::str::from_utf8(value).ok()
+    }
+}
+
+/// Makes a topic with the broker's default replication.
+pub fn create_topic(brokers: &str, topic: &str, partitions: i32) {
+    let topic = NewTopic::new(topic, partitions, TopicReplication::Fixed(-1));
+    with_admin(brokers, async |admin| {
+        let made = admin
+            .create_topics([&topic], &admin_options())
+            .await
+            .expect("create topic");
+        for result in made {
+            result.expect("create topic");
+        }
+    });
+}
+
+/// Deletes every topic whose name begins so; what is gone already is fine, and so is a Kafka that is gone.
+pub fn delete_topics(brokers: &str, prefix: &str) {
+    let Ok(metadata) = reader(brokers, Isolation::ReadUncommitted).fetch_metadata(None, DEADLINE)
+    else {
+        return;
+    };
+    let names: Vec<&str> = metadata.topics().iter().map(|topic| topic.name()).collect();
+    let own: Vec<&str> = names
+        .into_iter()
+        .filter(|name| name.starts_with(prefix))
+        .collect();
+    if !own.is_empty() {
+        with_admin(brokers, async |admin| {
+            admin.delete_topics(&own, &admin_options()).await.ok();
+        });
+    }
+}
+
+/// Reads a topic to the end that it has now; empty when there is no such topic. Records are in order of
+/// partition and offset.
+///
+/// # Panics
+/// When the end is not reached in 30 s, as with a transaction left open.
+pub fn read_topic(brokers: &str, topic: &str, isolation: Isolation) -> Vec<OwnedRecord> {
+    let consumer = reader(brokers, isolation);
+    let mut ends = ends(brokers, topic);
+    let mut start = TopicPartitionList::new();
+    for (partition, _) in &ends {
+        start
+            .add_partition_offset(topic, *partition, Offset::Beginning)
+            .expect("a partition has a beginning");
+    }
+    consumer.assign(&start).expect("assign");
+
+    let started = Instant::now();
+    let mut records = Vec::new();
+    while !ends.is_empty() {
+        assert!(
+            started.elapsed() < DEADLINE,
+            "{topic}: the ends {ends:?} are not reached"
+        );
+        if let Some(message) = consumer.poll(Duration::from_millis(50)) {
+            records.push(owned(&message.expect("read topic")));
+        }
+        // The position passes transaction markers and aborted records, which are never seen as messages.
+        let position = consumer.position().expect("ask the position");
+        ends.retain(|(partition, end)| {
+            let at = position
+                .find_partition(topic, *partition)
+                .and_then(|found| found.offset().to_raw());
+            at.is_none_or(|at| at < *end)
+        });
+    }
+    records.sort_by_key(|record| (record.partition, record.offset));
+    records
+}
+
+/// The partitions that hold something, with the offset after their last record.
+fn ends(brokers: &str, topic: &str) -> Vec<(i32, i64)> {
+    // A read_committed handle would answer with the last stable offset.
+    let consumer = reader(brokers, Isolation::ReadUncommitted);
+    let metadata = consumer
+        .fetch_metadata(Some(topic), DEADLINE)
+        .expect("ask for the topic");
+    let partitions = metadata
+        .topics()
+        .iter()
+        .flat_map(|topic| topic.partitions());
+    partitions
+        .map(|partition| {
+            let (low, high) = consumer
+                .fetch_watermarks(topic, partition.id(), DEADLINE)
+                .expect("ask for the watermarks");
+            (partition.id(), low, high)
+        })
+        .filter(|(_, low, high)| low < high)
+        .map(|(partition, _, high)| (partition, high))
+        .collect()
+}
+
+fn reader(brokers: &str, isolation: Isolation) -> BaseConsumer {
+    let level = match isolation {
+        Isolation::ReadCommitted => "read_committed",
+        Isolation::ReadUncommitted => "read_uncommitted",
+    };
+    ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", "testkit")
+        .set("enable.auto.commit", "false")
+        .set("isolation.level", level)
+        .set("fetch.wait.max.ms", "20")
+        .create()
+        .expect("the reader's settings are valid")
+}
+
+fn owned(message: &impl Message) -> OwnedRecord {
+    let headers = message
+        .headers()
+        .into_iter()
+        .flat_map(|headers| headers.iter());
+    OwnedRecord {
+        partition: message.partition(),
+        offset: message.offset(),
+        key: message.key().map(<[u8]>::to_vec),
+        headers: headers
+            .map(|header| {
+                (
+                    header.key.to_owned(),
+                    header.value.unwrap_or_default().to_vec(),
+                )
+            })
+            .collect(),
+        value: message.payload().map(<[u8]>::to_vec),
+    }
+}
+
+fn admin_options() -> AdminOptions {
+    AdminOptions::new().operation_timeout(Some(DEADLINE))
+}
+
+/// On a thread of its own, for a test that calls this inside its runtime.
+fn with_admin(brokers: &str, work: impl AsyncFnOnce(&AdminClient<DefaultClientContext>) + Send) {
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("start a runtime");
+            let admin = ClientConfig::new()
+                .set("bootstrap.servers", brokers)
+                .create()
+                .expect("the admin client's settings are valid");
+            runtime.block_on(work(&admin));
+        });
+    });
+}
