@@ -10,11 +10,10 @@ use crate::{Reason, Refusal, Unmappable};
 
 /// Names of fields, in lower case and without separators, which no attribute ever shows: what
 /// tells who a person is, and what would open a door. Where an event needs one it has a field.
-const WITHHELD: [&str; 27] = [
+const WITHHELD: [&str; 28] = [
     "accesstoken",
     "address",
     "appleuserid",
-    "barcode",
     "birth",
     "birthdate",
     "cardnumber",
@@ -25,8 +24,9 @@ const WITHHELD: [&str; 27] = [
     "emergencycontact",
     "filedata",
     "firstname",
-    "fobid",
     "fullname",
+    "gender",
+    "imageurl",
     "lastname",
     "password",
     "phone",
@@ -36,6 +36,7 @@ const WITHHELD: [&str; 27] = [
     "tagid",
     "taxid",
     "token",
+    "useravatarurl",
     "useremail",
     "username",
 ];
@@ -107,21 +108,20 @@ impl Fields {
         self.0.contains_key(name)
     }
 
-    /// Takes a string that is not empty, or a number as text.
-    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        self.take(name, |value| match value {
-            Value::String(text) => Some(text.replace('\0', "")).filter(|text| !text.is_empty()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        })
+    /// Reads a text without taking it, at the end of a path of names; an array counts as its first
+    /// element.
+    pub(crate) fn text_at(&self, path: &[&str]) -> Option<String> {
+        let (first, rest) = path.split_first()?;
+        let mut value = self.0.get(*first)?;
+        for name in rest {
+            value = value.get(0).unwrap_or(value).get(name)?;
+        }
+        text_of(value)
     }
 
-    /// Takes a whole number, or a string of one.
-    pub(crate) fn integer(&mut self, name: &str) -> Option<i64> {
-        self.take(name, |value| match value {
-            Value::String(text) => text.parse().ok(),
-            _ => value.as_i64(),
-        })
+    /// Takes a string that is not empty, or a number as text.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        self.take(name, text_of)
     }
 
     /// Takes a truth value.
@@ -201,6 +201,14 @@ impl Fields {
     }
 }
 
+fn text_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.replace('\0', "")).filter(|text| !text.is_empty()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 fn lower_cased(fields: Map<String, Value>) -> Map<String, Value> {
     fn value_lower_cased(value: Value) -> Value {
         match value {
@@ -275,9 +283,8 @@ mod tests {
 
     #[test]
     fn a_field_of_another_type_is_absent_and_kept() {
-        let mut fields = fields(r#"{"n":7,"s":"8","b":"yes","t":"tomorrow","o":[1]}"#);
+        let mut fields = fields(r#"{"n":7,"b":"yes","t":"tomorrow","o":[1]}"#);
         assert_eq!(fields.text("n").as_deref(), Some("7"));
-        assert_eq!(fields.integer("s"), Some(8));
         assert_eq!(fields.flag("b"), None);
         assert_eq!(fields.time("t"), None);
         assert!(fields.object("o").is_none());
@@ -288,12 +295,12 @@ mod tests {
 
     #[test]
     fn what_is_not_read_within_an_object_becomes_an_attribute() {
-        let mut fields = fields(r#"{"actor":{"id":"1","role":"ADMIN"},"all":{"id":2}}"#);
+        let mut fields = fields(r#"{"actor":{"id":"1","role":"ADMIN"},"all":{"on":true}}"#);
         assert_eq!(
             fields.within("actor", |actor| actor.text("id")),
             Some(Some("1".into()))
         );
-        assert_eq!(fields.within("all", |all| all.integer("id")), Some(Some(2)));
+        assert_eq!(fields.within("all", |all| all.flag("on")), Some(Some(true)));
         let expected = BTreeMap::from([("actor".to_owned(), r#"{"role":"ADMIN"}"#.to_owned())]);
         assert_eq!(fields.attributes(), expected);
     }
@@ -309,6 +316,8 @@ mod tests {
     #[test]
     fn the_first_element_stands_for_an_array() {
         let mut fields = fields(r#"{"location":[{"uuid":"l"}],"none":[]}"#);
+        assert_eq!(fields.text_at(&["location", "uuid"]).as_deref(), Some("l"));
+        assert_eq!(fields.text_at(&["none", "uuid"]), None);
         fields.first_of("location");
         fields.first_of("none");
         let uuid = fields.within("location", |location| location.text("uuid"));
@@ -327,7 +336,7 @@ mod tests {
     #[test]
     fn case_of_names_can_be_ignored() {
         let mut fields = fields(r#"{"Payload":{"Id":1}}"#).lower_cased();
-        let id = fields.within("payload", |payload| payload.integer("id"));
-        assert_eq!(id.flatten(), Some(1));
+        let id = fields.within("payload", |payload| payload.text("id"));
+        assert_eq!(id.flatten().as_deref(), Some("1"));
     }
 }

@@ -4,13 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use events::{Body, Provider, RawPosition, Time};
-use providers::{Delivery, Headers, Key, Mapped, Raw, Refusal, Sample, SecretEncoding};
+use events::{Body, Provider};
+use providers::{Delivery, Headers, Mapped, Refusal, Sample};
 use serde_json::{Value, json};
 
-const SOURCE: &str = "demo";
-/// 2026-01-01T00:00:00Z, where a scheme signs a time; receipt is two seconds later.
-const SIGNED_AT_S: i64 = 1_767_225_600;
+use crate::given;
 
 #[test]
 fn samples_become_what_their_snapshots_show() {
@@ -44,55 +42,21 @@ fn every_fixture_is_a_sample() {
 
 /// Takes the sample through the whole crate, as ingest and normalizer do.
 fn outcome(provider: Provider, sample: &Sample) -> Value {
-    let signed_at = Time::from_seconds(SIGNED_AT_S).unwrap();
-    let key = Key::new(
-        provider,
-        "key-1",
-        &"whsec_test_0123456789".into(),
-        SecretEncoding::Text,
-    )
-    .unwrap();
-    let delivery = Delivery {
-        provider,
-        source: SOURCE.into(),
-        tenant: "acme".into(),
-        tail: sample.tail.to_owned(),
-        headers: providers::sign(
-            provider,
-            sample.tail,
-            &key,
-            sample.body.as_bytes(),
-            signed_at,
-        ),
-        body: sample.body.into(),
-    };
+    let body = sample.body.as_bytes();
     let unproven = Delivery {
         headers: Headers::default(),
-        ..delivery.clone()
+        ..given::signed(provider, sample.tail, body)
     };
     assert_eq!(
-        providers::verify(unproven, &[&key]).unwrap_err(),
+        providers::verify(unproven, &[&given::own_key(provider)]).unwrap_err(),
         Refusal::Unproven
     );
-    let verified = providers::verify(delivery, &[&key]).unwrap();
-    let raw = Raw {
-        provider,
-        source: SOURCE,
-        tenant: "acme",
-        delivery_id: uuid::Uuid::nil(),
-        received_at: signed_at.saturating_add_micros(2_000_000),
-        signed_at: verified.signed_at(),
-        tail: sample.tail,
-        position: RawPosition {
-            topic: format!("cardea.raw.{provider}"),
-            partition: 0,
-            offset: 0,
-            index: 0,
-        },
-        body: sample.body.as_bytes(),
+    let verified = given::verified(provider, sample.tail, body);
+    let ordering_key = match providers::ordering_key(&verified) {
+        Ok(key) => key,
+        Err(refusal) => return json!({ "refused": refusal.to_string() }),
     };
-    let ordering_key = providers::ordering_key(&verified).unwrap();
-    match providers::map(&raw) {
+    match providers::map(&given::raw(&verified)) {
         Ok(events) => json!({
             "ordering_key": ordering_key,
             "events": events.iter().map(show).collect::<Vec<_>>(),

@@ -31,47 +31,64 @@ pub(crate) fn delivery(
     }
 }
 
+/// The key that `signed` signs with.
+pub(crate) fn own_key(provider: Provider) -> Key {
+    key(provider, "key-1", "a-secret")
+}
+
+/// A delivery that is signed.
+pub(crate) fn signed(provider: Provider, tail: &str, body: &[u8]) -> Delivery {
+    let key = own_key(provider);
+    Delivery {
+        headers: providers::sign(provider, tail, &key, body, at("2026-01-01T00:00:00Z")),
+        body: body.to_vec().into(),
+        ..delivery(provider, tail, &[], "")
+    }
+}
+
 /// A delivery that is proven.
-pub(crate) fn verified(provider: Provider, tail: &str, body: &str) -> Verified {
-    let key = key(provider, "key-1", "a-secret");
-    let mut delivery = delivery(provider, tail, &[], body);
-    delivery.headers = providers::sign(
-        provider,
-        tail,
-        &key,
-        body.as_bytes(),
-        at("2026-01-01T00:00:00Z"),
-    );
-    providers::verify(delivery, &[&key]).expect("signed by ourselves")
+pub(crate) fn verified(provider: Provider, tail: &str, body: &[u8]) -> Verified {
+    let delivery = signed(provider, tail, body);
+    providers::verify(delivery, &[&own_key(provider)]).expect("signed by ourselves")
 }
 
 /// The ordering key of a proven delivery.
 pub(crate) fn ordering_key(provider: Provider, tail: &str, body: &str) -> Result<String, Refusal> {
-    providers::ordering_key(&verified(provider, tail, body))
+    providers::ordering_key(&verified(provider, tail, body.as_bytes()))
 }
 
-/// The events of a raw record whose delivery has that id.
+/// The raw record of a delivery, received two seconds after it was signed.
+pub(crate) fn raw(verified: &Verified) -> Raw<'_> {
+    let delivery = verified.delivery();
+    Raw {
+        provider: delivery.provider,
+        source: &delivery.source,
+        tenant: &delivery.tenant,
+        delivery_id: Uuid::nil(),
+        received_at: at("2026-01-01T00:00:02Z"),
+        signed_at: verified.signed_at(),
+        tail: &delivery.tail,
+        position: RawPosition {
+            topic: format!("cardea.raw.{}", delivery.provider),
+            partition: 0,
+            offset: 0,
+            index: 0,
+        },
+        body: &delivery.body,
+    }
+}
+
+/// The events of a delivery with that id.
 pub(crate) fn map_as(
     delivery_id: Uuid,
     provider: Provider,
     tail: &str,
     body: &str,
 ) -> Result<Vec<Mapped>, Unmappable> {
+    let verified = verified(provider, tail, body.as_bytes());
     providers::map(&Raw {
-        provider,
-        source: "demo",
-        tenant: "acme",
         delivery_id,
-        received_at: at("2026-01-01T00:00:02Z"),
-        signed_at: None,
-        tail,
-        position: RawPosition {
-            topic: format!("cardea.raw.{provider}"),
-            partition: 0,
-            offset: 0,
-            index: 0,
-        },
-        body: body.as_bytes(),
+        ..raw(&verified)
     })
 }
 
