@@ -78,6 +78,18 @@ pub fn by_id(id: i32) -> Option<&'static Versioned> {
     all().iter().find(|released| released.id == id)
 }
 
+/// A text that is no Avro schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an avro schema")]
+pub struct NotASchema;
+
+/// Finds the newest version of a topic that the text describes, whatever its layout and docs.
+pub fn find(topic: CanonicalTopic, text: &str) -> Result<Option<&'static Versioned>, NotASchema> {
+    let schema = Schema::parse_str(text).map_err(|_| NotASchema)?;
+    let mut newest_first = all().iter().rev();
+    Ok(newest_first.find(|released| released.topic == topic && released.schema == schema))
+}
+
 /// Finds the current version of the record that a schema, known by its full name, describes.
 pub(crate) fn current_of(writer: &Schema) -> Option<&'static Versioned> {
     CanonicalTopic::ALL

@@ -72,6 +72,21 @@ fn a_released_version_never_changes() {
     insta::assert_snapshot!(lines.collect::<Vec<_>>().join("\n"));
 }
 
+#[test]
+fn a_version_is_found_by_its_text() {
+    for released in all() {
+        let compact: Value = serde_json::from_str(released.text).unwrap();
+        let found = find(released.topic, &compact.to_string()).unwrap();
+        assert_eq!(found.unwrap().id, released.id);
+    }
+    assert!(
+        find(CanonicalTopic::Access, current(CanonicalTopic::Device).text)
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(find(CanonicalTopic::Access, "{}").unwrap_err(), NotASchema);
+}
+
 /// Stricter than the Avro rules: this library also refuses a symbol that the older version
 /// lacks, although the enum's default covers it.
 #[test]
