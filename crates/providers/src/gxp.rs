@@ -9,7 +9,7 @@
 //!   the subscription. Any path but the four documented ones is read as outgoing.
 //! - *Which fields must be there?* The page's own status sample lacks `timestamp` and `readers`, so
 //!   only what an event has no meaning without is asked for.
-//! - *What is in `data` of outgoing events?* Not public: read tolerantly, and ordered by project,
+//! - *What is in `data` of outgoing events?* Not public: read tolerantly, and ordered by the source,
 //!   so that a field name learned later never moves an event to another raw partition.
 //! - *Which reader is which door?* GxP names readers only: a reader stands for its portal.
 //! - *When are two syncs one?* They carry neither id nor time, and callers may repeat them: the same

@@ -40,10 +40,7 @@ fn challenge(request: &Handshake<'_>) -> Option<Answer> {
         (Some(token), None) | (None, Some(token)) => token,
         (None, None) => return None,
     };
-    let answer = || {
-        Answer::json(200, &json!({ "challenge": token }))
-            .with_header("x-accessgrid-webhook-challenge", token)
-    };
+    let answer = || Answer::json(200, &json!({ "challenge": token })).with_header(CHALLENGE, token);
     echoable(token).then(answer)
 }
 

@@ -1,8 +1,8 @@
 //! What GxP sends out: `{id, event, timestamp, project_id, data}`.
 
 use events::{
-    Access, Account, Body, Change, Credential, CredentialRef, Decision, DeviceRef, EventType,
-    Person, Portal, Resource, Time,
+    Access, Account, Body, Change, Credential, CredentialRef, Decision, DenyReason, DeviceRef,
+    EventType, Person, Portal, Resource, Time,
 };
 
 use super::person;
@@ -123,6 +123,7 @@ fn access(
     let reader_id = data.text("reader_id");
     let access = Access {
         decision,
+        deny_reason: (decision == Decision::Denied).then_some(DenyReason::Other),
         deny_reason_raw: data.text("reason"),
         portal: reader_id.clone().map(|id| Portal {
             id,
