@@ -1,0 +1,76 @@
+//! The life of a process: admin address, signals, the services' tasks, drain.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tracing::info;
+
+use crate::admin;
+use crate::health::Health;
+use crate::http::{self, HttpLimits};
+use crate::metrics::Metrics;
+use crate::shutdown::Shutdown;
+use crate::tasks::{OnFailure, Tasks};
+
+/// Flags of every command that runs services.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Config {
+    /// Where `/live`, `/ready` and `/metrics` are served.
+    #[arg(long, env = "CARDEA_ADMIN_ADDRESS", default_value = "127.0.0.1:9464")]
+    pub admin_address: SocketAddr,
+    /// How long the process may take to end what it has begun, in seconds.
+    #[arg(
+        long = "drain-deadline",
+        value_name = "SECONDS",
+        env = "CARDEA_DRAIN_DEADLINE",
+        default_value_t = 20
+    )]
+    pub drain_deadline_s: u64,
+}
+
+/// What a service is handed to run in.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub shutdown: Shutdown,
+    pub health: Health,
+    pub metrics: Metrics,
+    pub tasks: Tasks,
+}
+
+impl Context {
+    pub fn new(drain_within: Duration, on_failure: OnFailure) -> Self {
+        let shutdown = Shutdown::new(drain_within);
+        let metrics = Metrics::new();
+        Self {
+            tasks: Tasks::new(shutdown.clone(), on_failure, &metrics),
+            shutdown,
+            health: Health::default(),
+            metrics,
+        }
+    }
+}
+
+/// Runs services until a signal ends the process or a failure does. `start` spawns their tasks.
+///
+/// The admin address answers until the very end, so that a drain can be watched.
+pub async fn run<S>(config: &Config, on_failure: OnFailure, start: S) -> anyhow::Result<()>
+where
+    S: AsyncFnOnce(&Context) -> anyhow::Result<()>,
+{
+    let drain_within = Duration::from_secs(config.drain_deadline_s);
+    let context = Context::new(drain_within, on_failure);
+    start(&context).await?;
+    let admin = http::bind(config.admin_address).await?;
+    info!(address = %config.admin_address, "admin address is open");
+    let router = admin::router(context.clone());
+    // Its own token, never asked: it ends with this function.
+    let forever = Shutdown::new(drain_within);
+    let ended = tokio::select! {
+        ended = context.tasks.join() => ended,
+        failed = context.shutdown.clone().on_signals() => failed.context("listen for signals"),
+        () = http::serve(admin, router, HttpLimits::default(), forever) => Ok(()),
+    };
+    info!("process ended");
+    ended
+}

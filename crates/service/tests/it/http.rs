@@ -1,0 +1,187 @@
+//! What a server closes, and what it lets end.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::{get, post};
+use service::http::{self, HttpLimits};
+use service::{Context, OnFailure, Shutdown};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+const HELLO: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
+
+/// A server with short limits: a request has 300 ms to come, a connection idles for 900 ms.
+async fn server(router: Router, shutdown: &Shutdown) -> (SocketAddr, oneshot::Receiver<()>) {
+    let limits = HttpLimits {
+        read_within: Duration::from_millis(300),
+        idle_max: Duration::from_millis(900),
+        connections_max: 2,
+        ..HttpLimits::default()
+    };
+    let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (ended, end) = oneshot::channel();
+    let context = Context::new(PATIENCE, OnFailure::EndProcess);
+    let ended = std::sync::Mutex::new(Some((listener, ended)));
+    let shutdown = shutdown.clone();
+    context.tasks.spawn("server", move || {
+        let (listener, ended) = ended.lock().unwrap().take().unwrap();
+        let (router, shutdown) = (router.clone(), shutdown.clone());
+        async move {
+            http::serve(listener, router, limits, shutdown).await;
+            ended.send(()).unwrap();
+            Ok(())
+        }
+    });
+    (address, end)
+}
+
+fn echo() -> Router {
+    Router::new().route("/", get(async || "hello").post(async |body: Bytes| body))
+}
+
+/// Sends bytes, then returns what comes until the server closes, and how long that took.
+async fn until_closed(address: SocketAddr, sent: &str) -> (String, Duration) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let started_at = Instant::now();
+    stream.write_all(sent.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let read = timeout(PATIENCE, stream.read_to_string(&mut answer)).await;
+    read.expect("the server closes the connection").unwrap();
+    (answer, started_at.elapsed())
+}
+
+/// Reads one answer with a body of known end.
+async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+    let mut answer = Vec::new();
+    let read = async {
+        while !answer.ends_with(end.as_bytes()) {
+            assert_ne!(
+                stream.read_buf(&mut answer).await.unwrap(),
+                0,
+                "closed early"
+            );
+        }
+    };
+    timeout(PATIENCE, read).await.expect("an answer");
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn what_never_becomes_a_request_is_closed_in_time() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let (address, _) = server(echo(), &shutdown).await;
+    let half_preface = "PRI * HTTP/2.0\r\n";
+    for sent in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: te", half_preface] {
+        let (answer, took) = until_closed(address, sent).await;
+        assert_eq!(answer, "", "{sent:?}");
+        assert!(took >= Duration::from_millis(280), "{sent:?} {took:?}");
+        assert!(took < Duration::from_millis(800), "{sent:?} {took:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_cut_off_in_time() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let (address, _) = server(echo(), &shutdown).await;
+    let half = "POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\nhalf";
+    let (answer, took) = until_closed(address, half).await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(took < Duration::from_millis(800), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_cut_off_in_time() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let (address, _) = server(echo(), &shutdown).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let started_at = Instant::now();
+    let head = "POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 900\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut drip = tokio::time::interval(Duration::from_millis(50));
+    let mut answer = [0; 1024];
+    loop {
+        tokio::select! {
+            read = stream.read(&mut answer) => { read.unwrap(); break }
+            _ = drip.tick() => stream.write_all(b".").await.unwrap(),
+        }
+    }
+    assert!(started_at.elapsed() < Duration::from_millis(800));
+}
+
+#[tokio::test]
+async fn a_kept_alive_connection_may_idle_longer_but_its_next_request_has_to_come() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let (address, _) = server(echo(), &shutdown).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(HELLO.as_bytes()).await.unwrap();
+    read_until(&mut stream, "hello").await;
+    // Longer than a first request may take.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    stream.write_all(HELLO.as_bytes()).await.unwrap();
+    read_until(&mut stream, "hello").await;
+
+    let started_at = Instant::now();
+    stream.write_all(b"GET / HT").await.unwrap();
+    let read = timeout(PATIENCE, stream.read(&mut [0; 16])).await;
+    assert_eq!(read.unwrap().unwrap(), 0);
+    assert!(started_at.elapsed() < Duration::from_millis(800));
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_closed() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let (address, _) = server(echo(), &shutdown).await;
+    let (answer, took) = until_closed(address, HELLO).await;
+    assert!(answer.ends_with("hello"), "{answer}");
+    assert!(took >= Duration::from_millis(850), "{took:?}");
+}
+
+#[tokio::test]
+async fn connections_beyond_the_limit_wait_for_their_turn() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let (address, _) = server(echo(), &shutdown).await;
+    let silent = [
+        TcpStream::connect(address).await.unwrap(),
+        TcpStream::connect(address).await.unwrap(),
+    ];
+    let started_at = Instant::now();
+    let mut third = TcpStream::connect(address).await.unwrap();
+    third.write_all(HELLO.as_bytes()).await.unwrap();
+    read_until(&mut third, "hello").await;
+    assert!(started_at.elapsed() >= Duration::from_millis(200));
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_drain_ends_what_has_begun_and_takes_nothing_new() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let asked = shutdown.clone();
+    let slow = post(async move |_: Bytes| {
+        asked.request();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        "done"
+    });
+    let (address, end) = server(echo().route("/slow", slow), &shutdown).await;
+    // Accepted before the drain, but its request comes after.
+    let mut late = TcpStream::connect(address).await.unwrap();
+    let request = "POST /slow HTTP/1.1\r\nhost: test\r\ncontent-length: 0\r\n\r\n";
+    let (answer, _) = until_closed(address, request).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
+        "{answer}"
+    );
+    late.write_all(HELLO.as_bytes()).await.unwrap();
+    read_until(&mut late, "hello").await;
+    timeout(PATIENCE, end)
+        .await
+        .expect("the server ends")
+        .unwrap();
+    assert!(TcpStream::connect(address).await.is_err());
+}
