@@ -10,7 +10,7 @@ use crate::{Reason, Refusal, Unmappable};
 
 /// Names of fields, in lower case and without separators, which no attribute ever shows: what
 /// tells who a person is, and what would open a door. Where an event needs one it has a field.
-const WITHHELD: [&str; 28] = [
+const WITHHELD: [&str; 29] = [
     "accesstoken",
     "address",
     "appleuserid",
@@ -18,6 +18,7 @@ const WITHHELD: [&str; 28] = [
     "birthdate",
     "cardnumber",
     "contactemail",
+    "credentialvalue",
     "dateofbirth",
     "email",
     "emailaddress",

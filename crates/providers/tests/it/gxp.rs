@@ -242,3 +242,13 @@ fn a_gateway_is_online_or_offline_by_its_own_word() {
         assert_eq!(given::types(Gxp, STATUS, &body), [expected]);
     }
 }
+
+#[test]
+fn a_credential_is_no_attribute_of_an_event_that_is_not_known() {
+    let data = json!({ "attendee": { "credential_value": "ABC123456" }, "zone": "hall" });
+    let body = json!({ "id": "evt_1", "event": "zone.entered", "data": data }).to_string();
+    let events = given::map(Gxp, OUTGOING, &body).unwrap();
+    let attributes = &events[0].event.envelope.attributes;
+    assert_eq!(attributes.len(), 1);
+    assert_eq!(attributes["zone"], "hall");
+}
