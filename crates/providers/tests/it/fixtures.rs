@@ -40,6 +40,24 @@ fn every_fixture_is_a_sample() {
     }
 }
 
+/// The persons of all samples; a message of the audit log, which names them, has a field.
+#[test]
+fn attributes_name_nobody() {
+    for provider in Provider::ALL {
+        for sample in providers::samples(provider) {
+            let verified = given::verified(provider, sample.tail, sample.body.as_bytes());
+            for mapped in providers::map(&given::raw(&verified)).unwrap_or_default() {
+                for (name, value) in mapped.event.envelope.attributes {
+                    let named = ["@", "Ada", "Lovell", "Bob The", "Aaron", "Allison", "+353"]
+                        .iter()
+                        .any(|part| value.contains(part));
+                    assert!(!named, "{provider} {}: {name}", sample.name);
+                }
+            }
+        }
+    }
+}
+
 /// Takes the sample through the whole crate, as ingest and normalizer do.
 fn outcome(provider: Provider, sample: &Sample) -> Value {
     let body = sample.body.as_bytes();

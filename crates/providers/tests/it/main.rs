@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod accessgrid;
+mod alocity;
 mod cvent;
 mod fixtures;
+mod genea;
 mod given;
+mod glofox;
 mod gxp;
 mod properties;
 mod signatures;
