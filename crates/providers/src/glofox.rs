@@ -114,7 +114,8 @@ impl Envelope {
 
 fn native_type(envelope: &Fields) -> Option<String> {
     let text = envelope.text_at(&["type"])?;
-    Some(text.trim_end_matches([',', ' ']).to_owned())
+    let native_type = text.trim_end_matches([',', ' ']);
+    (!native_type.is_empty()).then(|| native_type.to_owned())
 }
 
 // Identity.

@@ -148,14 +148,15 @@ impl Fields {
 
     /// Takes an array; there is none where the field is absent or no array.
     pub(crate) fn list(&mut self, name: &str) -> Vec<Value> {
-        self.take(name, |value| value.as_array().cloned())
-            .unwrap_or_default()
+        match self.remove_if(name, Value::is_array) {
+            Some(Value::Array(values)) => values,
+            _ => Vec::new(),
+        }
     }
 
     /// Takes an object for good: what is not read of it does not become an attribute.
     pub(crate) fn object(&mut self, name: &str) -> Option<Self> {
-        self.take(name, |value| value.as_object().cloned())
-            .map(Self)
+        self.remove_if(name, Value::is_object).map(Self::from)
     }
 
     /// Reads within an object; what is not read of it stays here.
@@ -192,6 +193,14 @@ impl Fields {
             Some((name, text))
         });
         kept.collect()
+    }
+
+    fn remove_if(&mut self, name: &str, fits: fn(&Value) -> bool) -> Option<Value> {
+        if fits(self.0.get(name)?) {
+            self.0.remove(name)
+        } else {
+            None
+        }
     }
 
     /// Takes a field out if `read` finds in it what it looks for.
