@@ -19,9 +19,12 @@ pub struct Versioned {
     pub schema: Schema,
 }
 
-/// Every version ever released. New ones are added at the end and none is changed or removed:
-/// their ids stand in records that are still read. The ids start far above those that a registry
-/// gives out, so that ours never mean another team's schema there.
+/// Every version ever released; none is changed or removed, as their ids stand in records that are
+/// still read. The ids start far above those that a registry gives out, so that ours never mean
+/// another team's schema there.
+///
+/// A new version is a change of `schemas/<topic>.avsc`, a copy of it in `schemas/released` and a
+/// new line here, with the next id.
 static RELEASED: LazyLock<[Versioned; 4]> = LazyLock::new(|| {
     use CanonicalTopic::{Access, Account, Credential, Device};
     [
