@@ -1,6 +1,3 @@
-use std::io::{BufRead, BufReader};
-use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -8,9 +5,9 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use testkit::{Isolation, Kafka, create_topic, delete_topics, read_topic, wait_until};
 
-const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
-fn producer(brokers: &str, transactional_id: Option<&str>) -> BaseProducer {
+pub(crate) fn producer(brokers: &str, transactional_id: Option<&str>) -> BaseProducer {
     let mut settings = ClientConfig::new();
     settings
         .set("bootstrap.servers", brokers)
@@ -21,7 +18,7 @@ fn producer(brokers: &str, transactional_id: Option<&str>) -> BaseProducer {
     settings.create().expect("valid settings")
 }
 
-fn send(producer: &BaseProducer, topic: &str, value: &str) {
+pub(crate) fn send(producer: &BaseProducer, topic: &str, value: &str) {
     let headers = OwnedHeaders::new().insert(Header {
         key: "kind",
         value: Some("test"),
@@ -36,7 +33,7 @@ fn send(producer: &BaseProducer, topic: &str, value: &str) {
         .expect("a place in the queue");
 }
 
-fn values(brokers: &str, topic: &str, isolation: Isolation) -> Vec<String> {
+pub(crate) fn values(brokers: &str, topic: &str, isolation: Isolation) -> Vec<String> {
     let records = read_topic(brokers, topic, isolation);
     records
         .into_iter()
@@ -119,46 +116,4 @@ async fn topics_go_with_their_prefix_and_no_others() {
         values(kafka.brokers(), &kept, Isolation::ReadCommitted),
         ["hello"]
     );
-}
-
-#[test]
-fn three_nodes_serve_on_when_one_is_killed_and_comes_back() {
-    let kafka = Kafka::three_nodes();
-    let topic = format!("{}replicated", kafka.prefix());
-    create_topic(kafka.brokers(), &topic, 3);
-    let producer = producer(kafka.brokers(), None);
-    kafka.kill_node(2);
-    send(&producer, &topic, "with two");
-    producer.flush(DEADLINE).expect("written");
-    kafka.start_node(2);
-    send(&producer, &topic, "with three");
-    producer.flush(DEADLINE).expect("written");
-    let mut read = values(kafka.brokers(), &topic, Isolation::ReadCommitted);
-    read.sort();
-    assert_eq!(read, ["with three", "with two"]);
-}
-
-#[tokio::test]
-async fn a_killed_holder_leaves_no_kafka() {
-    let mut holder = Command::new(env!("CARGO_BIN_EXE_own-kafka"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("start the holder");
-    let mut brokers = String::new();
-    BufReader::new(holder.stdout.take().expect("piped"))
-        .read_line(&mut brokers)
-        .expect("the brokers");
-    let brokers = brokers.trim();
-    assert!(
-        TcpStream::connect(brokers).is_ok(),
-        "Kafka serves while its holder lives"
-    );
-
-    holder.kill().expect("kill -9");
-    holder.wait().expect("the holder ends");
-    wait_until("Kafka to be gone", DEADLINE, async || {
-        TcpStream::connect(brokers).is_err()
-    })
-    .await;
 }

@@ -2,3 +2,5 @@
 
 mod endpoint;
 mod kafka;
+mod own_kafka;
+mod receiver;
