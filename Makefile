@@ -1,0 +1,52 @@
+# `make help` says what there is.
+.DEFAULT_GOAL := help
+.PHONY: help up down test lint docs deny tools accept-main-job
+
+nextest_version := 0.9.151
+deny_version := 0.20.2
+tools := $(CURDIR)/.cardea/tools
+export PATH := $(tools)/bin:$(PATH)
+
+# Ours are quick to build, not quick to run: they run for seconds.
+install := env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+	CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --quiet --locked --root $(tools)
+
+help: ## says this
+	@echo 'Cardea. Needs Rust, a C compiler, make, perl, Java 17 or newer and Maven.'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+up: ## builds and starts all of it: Kafka, Cardea, a receiver; sends one webhook per provider
+	@deploy/local/up
+
+down: ## stops what `make up` started; Kafka's data stay in .cardea/kafka
+	@deploy/local/down
+
+test: $(tools)/nextest-$(nextest_version) ## the whole suite, on a real Kafka
+	deploy/kafka/kafka fetch
+	cargo test --workspace --doc
+	cargo build --workspace --bins
+	cargo nextest run --workspace
+
+lint: docs deny ## formatting, clippy, docs, licences and sources of dependencies
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+docs: ## the crates' documentation, into target/doc
+	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
+
+deny: $(tools)/deny-$(deny_version) ## licences, bans and sources of dependencies
+	cargo deny --all-features check licenses bans sources
+
+tools: $(tools)/nextest-$(nextest_version) $(tools)/deny-$(deny_version) ## the cargo tools, into .cardea/tools
+
+$(tools)/nextest-$(nextest_version):
+	$(install) --no-default-features --features default-no-update cargo-nextest@$(nextest_version)
+	@touch $@
+
+$(tools)/deny-$(deny_version):
+	$(install) cargo-deny@$(deny_version)
+	@touch $@
+
+accept-main-job: ## proves the main job: prints each of its lines with figure and pass or fail
+	@tests/accept/main-job
