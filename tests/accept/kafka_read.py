@@ -1,0 +1,162 @@
+"""Reads topics with stock Confluent clients: raw records, canonical records, how far groups are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroDeserializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from wires import PROVIDERS
+
+CANONICAL = ("access", "credential", "device", "account")
+RAW = [f"raw.{provider}" for provider in PROVIDERS]
+SCAN_DEADLINE_S = 120.0
+# A raw record: provider, partition, offset.
+Position = tuple[str, int, int]
+# Where partitions end, by topic and number.
+Ends = dict[tuple[str, int], int]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A canonical record: its headers, and its value as a stock deserializer reads it."""
+
+    topic: str
+    ce_type: str
+    ce_id: str
+    value: dict[str, Any]
+
+    @property
+    def raw(self) -> Position:
+        raw = self.value["raw"]
+        return (raw["topic"].rpartition("raw.")[2], raw["partition"], raw["offset"])
+
+
+class Topics:
+    """The topics of one prefix."""
+
+    def __init__(self, brokers: str, prefix: str) -> None:
+        self._brokers = brokers
+        self._admin = AdminClient({"bootstrap.servers": brokers})
+        self.prefix = prefix
+
+    def raw(self) -> dict[Position, bytes]:
+        """Every raw record's body, by its position."""
+        bodies = {}
+        for message in self._scan(RAW, "read_uncommitted"):
+            provider = message.topic().rpartition("raw.")[2]
+            bodies[provider, message.partition(), message.offset()] = message.value() or b""
+        return bodies
+
+    def canonical(self, registry: str) -> list[Event]:
+        """Every committed canonical record."""
+        decode = AvroDeserializer(SchemaRegistryClient({"url": registry}))
+        return [self._event(message, decode) for message in self._scan(CANONICAL, "read_committed")]
+
+    def _event(self, message: Message, decode: AvroDeserializer) -> Event:
+        headers = {key: value.decode() for key, value in message.headers() or []}
+        value = decode(message.value(), SerializationContext(message.topic(), MessageField.VALUE))
+        topic = message.topic().removeprefix(self.prefix)
+        return Event(topic, headers.get("ce_type", ""), headers.get("ce_id", ""), value)
+
+    def _scan(self, topics: Sequence[str], isolation: str) -> Iterator[Message]:
+        """Reads topics to the end that they have now, open transactions awaited."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._brokers,
+                "group.id": "accept-scan",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": isolation,
+            }
+        )
+        try:
+            yield from read_to(consumer, self._ends(topics))
+        finally:
+            consumer.close()
+
+    def _ends(self, topics: Sequence[str]) -> Ends:
+        """The end of each partition, transactions that are still open included."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._brokers,
+                "group.id": "accept-scan",
+                "isolation.level": "read_uncommitted",
+            }
+        )
+        try:
+            found = consumer.list_topics(timeout=10).topics
+            if missing := {self.prefix + topic for topic in topics} - found.keys():
+                raise LookupError(f"no topic {', '.join(sorted(missing))}")
+            ends = {}
+            for topic in topics:
+                name = self.prefix + topic
+                for number in found[name].partitions:
+                    partition = TopicPartition(name, number)
+                    ends[name, number] = consumer.get_watermark_offsets(partition, timeout=10)[1]
+            return ends
+        finally:
+            consumer.close()
+
+    def wait_raw_read(self, deadline_s: float) -> float:
+        """Waits until a group has committed every offset of the raw topics; returns the seconds.
+
+        Which group does not matter, so that nothing of the product's naming is assumed.
+        """
+        started = time.monotonic()
+        ends = self._ends(RAW)
+        while True:
+            lag = self._lag(ends)
+            if lag == 0:
+                return time.monotonic() - started
+            if time.monotonic() - started > deadline_s:
+                raise TimeoutError(f"{lag} raw records unread after {deadline_s:.0f} s")
+            time.sleep(0.3)
+
+    def _lag(self, ends: Ends) -> int:
+        committed: Ends = {}
+        for group in self._admin.list_consumer_groups().result(10).valid:
+            request = [ConsumerGroupTopicPartitions(group.group_id)]
+            answer = self._admin.list_consumer_group_offsets(request)[group.group_id].result(10)
+            for at in answer.topic_partitions:
+                place = (at.topic, at.partition)
+                committed[place] = max(committed.get(place, 0), at.offset)
+        return sum(max(0, end - committed.get(place, 0)) for place, end in ends.items())
+
+    def delete(self) -> int:
+        """Removes every topic of the prefix; returns how many there were."""
+        found = self._admin.list_topics(timeout=10).topics
+        names = [name for name in found if name.startswith(self.prefix)]
+        for done in self._admin.delete_topics(names).values() if names else []:
+            done.result(30)
+        return len(names)
+
+
+def read_to(consumer: Consumer, ends: Ends) -> Iterator[Message]:
+    """Yields every record until each partition is read up to its end."""
+    left = {place for place, end in ends.items() if end > 0}
+    consumer.assign([TopicPartition(topic, number, 0) for topic, number in left])
+    deadline = time.monotonic() + SCAN_DEADLINE_S
+    while left:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(left)} partitions not read to their end")
+        message = consumer.poll(0.5)
+        if message is None:
+            continue
+        error = message.error()
+        if error is None:
+            yield message
+        elif error.code() == KafkaError._PARTITION_EOF:
+            # The end of what is committed; more follows if a transaction was still open.
+            place = (message.topic(), message.partition())
+            if message.offset() >= ends[place]:
+                left.discard(place)
+        else:
+            raise RuntimeError(f"{message.topic()}: {error.str()}")

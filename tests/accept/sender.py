@@ -1,0 +1,89 @@
+"""Sends signed requests over kept-alive connections, and keeps a log of what was accepted."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from wires import Request
+
+TIMEOUT_S = 10.0
+RETRY_S = 0.2
+
+
+def post(port: int, request: Request, connection: http.client.HTTPConnection | None = None) -> int:
+    """Sends one request; returns the status."""
+    own = connection or http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    try:
+        own.request("POST", request.path, request.body, request.headers)
+        response = own.getresponse()
+        response.read()
+        return response.status
+    finally:
+        if connection is None:
+            own.close()
+
+
+@dataclass
+class Log:
+    """What became of a run's deliveries."""
+
+    accepted: set[int] = field(default_factory=set)
+    # A delivery that failed may have been written all the same: the sender cannot know.
+    retried: set[int] = field(default_factory=set)
+    refused: dict[int, int] = field(default_factory=dict)
+
+
+class Sender:
+    """Sends the deliveries 0 to `total` - 1; one that fails is repeated until it is accepted."""
+
+    def __init__(self, port: int, total: int, make: Callable[[int], Request], deadline_s: float) -> None:
+        self.log = Log()
+        self._port = port
+        self._make = make
+        self._numbers = iter(range(total))
+        self._deadline = time.monotonic() + deadline_s
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def start(self, connections: int) -> None:
+        for _ in range(connections):
+            thread = threading.Thread(target=self._run, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def done(self) -> bool:
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def accepted(self) -> int:
+        return len(self.log.accepted)
+
+    def _run(self) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_S)
+        while (number := self._next()) is not None:
+            self._deliver(number, self._make(number), connection)
+        connection.close()
+
+    def _next(self) -> int | None:
+        with self._lock:
+            return next(self._numbers, None)
+
+    def _deliver(self, number: int, request: Request, connection: http.client.HTTPConnection) -> None:
+        while time.monotonic() < self._deadline:
+            try:
+                status = post(self._port, request, connection)
+            except (OSError, http.client.HTTPException):
+                # Closed here, it is opened again by the next request.
+                connection.close()
+                status = 503
+            if 200 <= status < 300:
+                self.log.accepted.add(number)
+                return
+            if status < 500 and status != 429:
+                self.log.refused[number] = status
+                return
+            self.log.retried.add(number)
+            time.sleep(RETRY_S)
