@@ -24,8 +24,8 @@ down: ## stops what `make up` started; Kafka's data stay in .cardea/kafka
 
 test: $(tools)/nextest-$(nextest_version) ## the whole suite, on a real Kafka
 	deploy/kafka/kafka fetch
+	cargo build --workspace --bins --tests
 	cargo test --workspace --doc
-	cargo build --workspace --bins
 	cargo nextest run --workspace
 
 lint: docs deny ## formatting, clippy, docs, licences and sources of dependencies

@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Asks until the condition holds.
@@ -21,10 +23,14 @@ pub async fn wait_until(what: &str, deadline: Duration, mut condition: impl Asyn
 }
 
 /// Finds a port of 127.0.0.1 that nobody listens on; for programs that cannot be given port 0.
+///
+/// It is below the ports of outgoing connections, so that none of them takes it while a program is restarted.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind a free port");
-    listener
-        .local_addr()
-        .expect("a bound listener has an address")
-        .port()
+    loop {
+        let (random, _) = Uuid::new_v4().as_u64_pair();
+        let port = u16::try_from(20_000 + random % 10_000).expect("below 30,000");
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
