@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use tracing::info;
 
 use crate::admin;
+use crate::duration;
 use crate::health::Health;
 use crate::http::{self, HttpLimits};
 use crate::metrics::Metrics;
@@ -19,14 +20,10 @@ pub struct Config {
     /// Where `/live`, `/ready` and `/metrics` are served.
     #[arg(long, env = "CARDEA_ADMIN_ADDRESS", default_value = "127.0.0.1:9464")]
     pub admin_address: SocketAddr,
-    /// How long the process may take to end what it has begun, in seconds.
-    #[arg(
-        long = "drain-deadline",
-        value_name = "SECONDS",
-        env = "CARDEA_DRAIN_DEADLINE",
-        default_value_t = 20
-    )]
-    pub drain_deadline_s: u64,
+    /// How long the process may take to end what it has begun.
+    #[arg(long, env = "CARDEA_DRAIN_DEADLINE", default_value = "20s",
+          value_name = "TIME", value_parser = duration::parse)]
+    pub drain_deadline: Duration,
 }
 
 /// What a service is handed to run in.
@@ -58,14 +55,13 @@ pub async fn run<S>(config: &Config, on_failure: OnFailure, start: S) -> anyhow:
 where
     S: AsyncFnOnce(&Context) -> anyhow::Result<()>,
 {
-    let drain_within = Duration::from_secs(config.drain_deadline_s);
-    let context = Context::new(drain_within, on_failure);
+    let context = Context::new(config.drain_deadline, on_failure);
     start(&context).await?;
     let admin = http::bind(config.admin_address).await?;
     info!(address = %config.admin_address, "admin address is open");
     let router = admin::router(context.clone());
     // Its own token, never asked: it ends with this function.
-    let forever = Shutdown::new(drain_within);
+    let forever = Shutdown::new(config.drain_deadline);
     let ended = tokio::select! {
         ended = context.tasks.join() => ended,
         failed = context.shutdown.clone().on_signals() => failed.context("listen for signals"),

@@ -4,6 +4,7 @@
 mod admin;
 mod chassis;
 pub mod clock;
+pub mod duration;
 pub mod health;
 pub mod http;
 pub mod logs;
