@@ -17,6 +17,21 @@ const SCHEME: &str = "scheme";
 const KEY_ID: &str = "key_id";
 /// Precedes the names of kept request headers.
 const REQUEST_HEADER: &str = "http.";
+/// The request headers that are kept. Whatever else comes stays out of Kafka: a bearer token, a
+/// static token, a cookie, or the key itself, of which Alocity's page says that it is sent.
+const KEPT_REQUEST_HEADERS: [&str; 11] = [
+    "alocity-signature",
+    "content-type",
+    "request-id",
+    "signature",
+    "traceparent",
+    "user-agent",
+    "x-cvent-signature",
+    "x-glofox-signature",
+    "x-gxp-signature",
+    "x-sequr-signature",
+    "x-signature",
+];
 
 /// A delivery read back from its raw topic.
 #[derive(Clone)]
@@ -58,6 +73,7 @@ pub fn headers(
     let kept = delivery
         .headers
         .iter()
+        .filter(|(name, _)| KEPT_REQUEST_HEADERS.contains(name))
         .map(|(name, value)| (format!("{REQUEST_HEADER}{name}"), value.to_vec()));
     own.into_iter()
         .chain(signed)
@@ -117,5 +133,46 @@ impl fmt::Debug for Raw<'_> {
             .field("delivery_id", &self.delivery_id)
             .field("position", &self.position)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::{Delivery, Headers, Key, SecretEncoding};
+
+    #[test]
+    fn a_token_never_gets_into_the_raw_record() {
+        let token = "canary-token";
+        for (provider, authorization) in [
+            (Provider::Accessgrid, format!("Bearer {token}")),
+            (Provider::Cvent, token.to_owned()),
+        ] {
+            let secret = SecretString::from(token);
+            let key = Key::new(provider, "first", &secret, SecretEncoding::Text).unwrap();
+            let delivery = Delivery {
+                provider,
+                source: Arc::from("hq"),
+                tenant: Arc::from("acme"),
+                tail: String::new(),
+                headers: Headers::from_iter([
+                    ("Authorization", authorization.as_str()),
+                    ("Cookie", token),
+                    ("X-Api-Key", token),
+                    ("User-Agent", "sender/1"),
+                ]),
+                body: bytes::Bytes::new(),
+            };
+            let verified = crate::verify(delivery, &[&key]).unwrap();
+            let headers = headers(&verified, Uuid::nil(), Time::from_seconds(0).unwrap());
+            let kept = |name: &str| headers.iter().any(|(kept, _)| kept == name);
+            assert!(kept("http.user-agent") && !kept("http.authorization"));
+            let bytes: Vec<u8> = headers.into_iter().flat_map(|(_, value)| value).collect();
+            assert!(!String::from_utf8(bytes).unwrap().contains(token));
+        }
     }
 }
