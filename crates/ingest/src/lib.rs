@@ -1,1 +1,94 @@
-//! TBD
+//! Takes a delivery, checks it, writes it raw, answers as its provider expects. Knows nothing of
+//! what a delivery means.
+
+mod admission;
+mod config;
+mod handler;
+mod keep;
+pub mod metrics;
+mod refusal;
+mod reply;
+mod route;
+pub mod sources;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tracing::info;
+
+pub use config::{Config, SourcesFile};
+pub use sources::{Source, Sources, SourcesError};
+
+use config::Limits;
+use keep::Keeper;
+use metrics::IngestMetrics;
+
+/// Ingest, its settings checked, before any port is bound.
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    address: SocketAddr,
+    limits: Limits,
+    http: service::http::HttpLimits,
+    /// A new value is in force from the next request on.
+    sources: watch::Receiver<Arc<Sources>>,
+    keeper: Keeper,
+    metrics: IngestMetrics,
+}
+
+impl Ingest {
+    /// Checks the settings and reads the sources; opens no port and waits for no broker.
+    pub fn prepare(
+        config: &Config,
+        cluster: &kafka::Cluster,
+        metrics: &service::Metrics,
+    ) -> anyhow::Result<Self> {
+        let sources = Sources::load(&config.sources_file.sources)?;
+        info!(sources = sources.iter().count(), "sources read");
+        let (_, sources) = watch::channel(Arc::new(sources));
+        let metrics = IngestMetrics::register(metrics);
+        Ok(Self {
+            address: config.ingest_address,
+            limits: config.limits(),
+            http: config.http_limits(),
+            sources,
+            keeper: Keeper::new(cluster, metrics.clone())?,
+            metrics,
+        })
+    }
+
+    /// Opens the port and serves on it until shutdown; returns the port's address.
+    pub async fn start(self, context: &service::Context) -> anyhow::Result<SocketAddr> {
+        let listener = service::http::bind(self.address).await?;
+        let address = listener.local_addr()?;
+        info!(%address, "ingest address is open");
+        let ready = Arc::new(context.health.component("ingest"));
+        let shutdown = context.shutdown.clone();
+        let first = Mutex::new(Some(listener));
+        context.tasks.spawn("ingest", move || {
+            let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let (ingest, ready, shutdown) = (self.clone(), Arc::clone(&ready), shutdown.clone());
+            async move {
+                let listener = match first {
+                    Some(listener) => listener,
+                    None => service::http::bind(address).await?,
+                };
+                ready.set_ready();
+                ingest.serve(listener, shutdown).await;
+                ready.set_not_ready("stopped");
+                Ok(())
+            }
+        });
+        Ok(address)
+    }
+
+    async fn serve(self, listener: TcpListener, shutdown: service::Shutdown) {
+        let limits = self.http;
+        let router = Router::new()
+            .fallback(handler::handle)
+            .with_state(Arc::new(self));
+        service::http::serve(listener, router, limits, shutdown).await;
+    }
+}

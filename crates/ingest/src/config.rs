@@ -1,0 +1,69 @@
+//! Settings of ingest.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use service::http::HttpLimits;
+
+use crate::keep::KEEP_WITHIN;
+
+/// Which file names the sources; also a flag of the tools that act for one.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SourcesFile {
+    /// The file that names the sources, their tenants and secrets.
+    #[arg(long, env = "CARDEA_SOURCES", default_value = "sources.yaml")]
+    pub sources: PathBuf,
+}
+
+/// Flags of ingest.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Config {
+    #[command(flatten)]
+    pub sources_file: SourcesFile,
+    /// Where webhooks are taken.
+    #[arg(long, env = "CARDEA_INGEST_ADDRESS", default_value = "127.0.0.1:8080")]
+    pub ingest_address: SocketAddr,
+    /// The largest body taken, for sources that set none of their own.
+    #[arg(long, env = "CARDEA_BODY_BYTES_MAX", default_value_t = 1_048_576,
+          value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=BODY_BYTES_MAX))]
+    pub body_bytes_max: u32,
+    /// How old a signed time may be; where no time is signed, event ids alone stop repeats.
+    #[arg(long, env = "CARDEA_REPLAY_WINDOW", default_value = "7d",
+          value_name = "TIME", value_parser = service::duration::parse)]
+    pub replay_window: Duration,
+    /// Open connections; more wait until one ends.
+    #[arg(long, env = "CARDEA_INGEST_CONNECTIONS_MAX", default_value_t = 20_000,
+          value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub ingest_connections_max: u32,
+}
+
+/// What fits into a raw record beside its headers.
+pub(crate) const BODY_BYTES_MAX: i64 = 4_000_000;
+
+/// What a delivery may ask of us.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) body_bytes_max: usize,
+    pub(crate) replay_window: Duration,
+    /// From a request's beginning until Kafka must have acknowledged; the rest of the 4.5 s (P4)
+    /// is for the answer.
+    pub(crate) keep_within: Duration,
+}
+
+impl Config {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            body_bytes_max: self.body_bytes_max as usize,
+            replay_window: self.replay_window,
+            keep_within: KEEP_WITHIN,
+        }
+    }
+
+    pub(crate) fn http_limits(&self) -> HttpLimits {
+        HttpLimits {
+            connections_max: self.ingest_connections_max as usize,
+            ..HttpLimits::default()
+        }
+    }
+}

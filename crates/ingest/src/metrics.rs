@@ -1,0 +1,86 @@
+//! What ingest counts.
+
+use events::Provider;
+use prometheus::{Histogram, HistogramVec, IntCounterVec, IntGauge};
+use service::Metrics;
+use service::metrics::Metric;
+
+/// Requests answered. `provider` is `none` where no source was found; `outcome` is `accepted`,
+/// `handshake`, or the reason of the refusal.
+pub const REQUESTS: Metric = Metric {
+    name: "ingest_requests_total",
+    help: "Requests answered, by provider and outcome.",
+    labels: &["provider", "outcome"],
+};
+/// From a request's beginning to its answer.
+pub const REQUEST_SECONDS: Metric = Metric {
+    name: "ingest_request_seconds",
+    help: "Time from the first byte of a request to its answer.",
+    labels: &[],
+};
+/// From handing a record to the Kafka client to the acknowledgement of all in-sync replicas.
+pub const ACK_SECONDS: Metric = Metric {
+    name: "ingest_ack_seconds",
+    help: "Time until Kafka acknowledged a raw record.",
+    labels: &["provider"],
+};
+/// Bodies of accepted deliveries, as they came.
+pub const BODY_BYTES: Metric = Metric {
+    name: "ingest_body_bytes_total",
+    help: "Bytes of the bodies of accepted deliveries.",
+    labels: &["provider"],
+};
+/// Requests between their head and their answer.
+pub const IN_FLIGHT: Metric = Metric {
+    name: "ingest_requests_in_flight",
+    help: "Requests that are being worked on.",
+    labels: &[],
+};
+
+/// The metrics of one ingest.
+#[derive(Clone, Debug)]
+pub(crate) struct IngestMetrics {
+    requests: IntCounterVec,
+    pub(crate) request_seconds: Histogram,
+    ack_seconds: HistogramVec,
+    body_bytes: IntCounterVec,
+    in_flight: IntGauge,
+}
+
+/// A request that is being worked on; a sender that hangs up ends it as well.
+pub(crate) struct InFlight(IntGauge);
+
+impl IngestMetrics {
+    pub(crate) fn register(metrics: &Metrics) -> Self {
+        Self {
+            requests: metrics.counters(&REQUESTS),
+            request_seconds: metrics.seconds(&REQUEST_SECONDS),
+            ack_seconds: metrics.seconds_by(&ACK_SECONDS),
+            body_bytes: metrics.counters(&BODY_BYTES),
+            in_flight: metrics.gauge(&IN_FLIGHT),
+        }
+    }
+
+    pub(crate) fn begin(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    pub(crate) fn answered(&self, provider: Option<Provider>, outcome: &'static str) {
+        let provider = provider.map_or("none", Provider::name);
+        self.requests.with_label_values(&[provider, outcome]).inc();
+    }
+
+    pub(crate) fn acknowledged(&self, provider: Provider, seconds: f64, body_bytes: usize) {
+        let labels = [provider.name()];
+        self.ack_seconds.with_label_values(&labels).observe(seconds);
+        let bytes = u64::try_from(body_bytes).unwrap_or(u64::MAX);
+        self.body_bytes.with_label_values(&labels).inc_by(bytes);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

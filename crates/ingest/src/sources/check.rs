@@ -1,0 +1,254 @@
+//! Turns what the sources file says into sources that can be used, or names the fault.
+
+use std::collections::HashMap;
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use events::Provider;
+use ipnet::IpNet;
+use providers::{Key, SecretEncoding};
+use secrecy::SecretString;
+use serde_saphyr::Spanned;
+
+use super::file::{Entry, Secret};
+use super::{Source, Sources, TimedKey};
+use crate::config::BODY_BYTES_MAX;
+
+/// What the page of GxP documents below `/webhook/v1/`.
+const GXP_PATHS: [&str; 4] = [
+    "mqtt-gateway-status",
+    "access-event",
+    "cvent",
+    "attendee-sync",
+];
+/// Ids stand in paths, topic names and record keys.
+const ID_BYTES_MAX: usize = 64;
+
+/// What is wrong, and where.
+pub(super) struct Fault {
+    line: u64,
+    source: String,
+    reason: String,
+}
+
+/// Where secrets come from.
+struct Vault<'a> {
+    /// Relative files are beside the sources file.
+    folder: &'a Path,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+}
+
+impl Fault {
+    pub(super) fn into_parts(self) -> (u64, String) {
+        let Self {
+            line,
+            source,
+            reason,
+        } = self;
+        match source.as_str() {
+            "" => (line, reason),
+            id => (line, format!("source `{id}`: {reason}")),
+        }
+    }
+}
+
+pub(super) fn sources(
+    entries: Vec<Spanned<Entry>>,
+    folder: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Sources, Fault> {
+    let vault = Vault {
+        folder,
+        environment,
+    };
+    let mut sources = Sources {
+        all: Vec::new(),
+        by_id: HashMap::new(),
+        by_gxp_path: HashMap::new(),
+    };
+    for entry in entries {
+        let line = entry.referenced.line();
+        let entry = entry.value;
+        let fault = |(line, reason)| Fault {
+            line,
+            source: printable(&entry.id),
+            reason,
+        };
+        let source = Arc::new(source(&entry, line, &vault).map_err(fault)?);
+        let id = Arc::clone(&source.id);
+        if sources.by_id.insert(id, Arc::clone(&source)).is_some() {
+            return Err(fault((
+                line,
+                "id: another source has it as well".to_owned(),
+            )));
+        }
+        for path in &entry.gxp_paths {
+            let claimed = sources
+                .by_gxp_path
+                .insert(path.clone(), Arc::clone(&source));
+            if let Some(first) = claimed {
+                let reason = format!(
+                    "gxp_paths: `{path}` is claimed by source `{}` already",
+                    first.id
+                );
+                return Err(fault((line, reason)));
+            }
+        }
+        sources.all.push(source);
+    }
+    if sources.all.is_empty() {
+        let reason = "sources: at least one is needed".to_owned();
+        return Err(Fault {
+            line: 1,
+            source: String::new(),
+            reason,
+        });
+    }
+    Ok(sources)
+}
+
+fn source(entry: &Entry, line: u64, vault: &Vault<'_>) -> Result<Source, (u64, String)> {
+    check_needed(entry).map_err(|reason| (line, reason))?;
+    let provider: Provider = entry
+        .provider
+        .parse()
+        .map_err(|unknown| (line, format!("provider: {unknown}")))?;
+    check_combination(entry, provider).map_err(|reason| (line, reason))?;
+    Ok(Source {
+        id: entry.id.as_str().into(),
+        provider,
+        tenant: entry.tenant.as_str().into(),
+        body_bytes_max: entry.body_bytes_max.map(|bytes| bytes as usize),
+        keys: keys(entry, provider, vault)?,
+        allow_from: networks(&entry.allow_from).map_err(|reason| (line, reason))?,
+    })
+}
+
+fn check_needed(entry: &Entry) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let length = 1..=ID_BYTES_MAX;
+    if !entry.id.chars().all(fits) || !length.contains(&entry.id.len()) {
+        return Err(format!(
+            "id: 1 to {ID_BYTES_MAX} letters, digits, `-`, `_` and `.` may stand there"
+        ));
+    }
+    if entry.secrets.is_empty() {
+        return Err("secrets: at least one is needed".to_owned());
+    }
+    if entry.tenant.is_empty() || entry.tenant.chars().any(char::is_control) {
+        return Err("tenant: a name without control characters is needed".to_owned());
+    }
+    Ok(())
+}
+
+fn check_combination(entry: &Entry, provider: Provider) -> Result<(), String> {
+    if !entry.gxp_paths.is_empty() && provider != Provider::Gxp {
+        return Err("gxp_paths: only a source of provider gxp has them".to_owned());
+    }
+    if let Some(path) = entry
+        .gxp_paths
+        .iter()
+        .find(|path| !GXP_PATHS.contains(&path.as_str()))
+    {
+        let known = GXP_PATHS.join(", ");
+        return Err(format!(
+            "gxp_paths: unknown path `{path}`; known are {known}"
+        ));
+    }
+    let has_token = matches!(provider, Provider::Accessgrid | Provider::Cvent);
+    if entry.secret_encoding != SecretEncoding::Text && has_token {
+        return Err(format!(
+            "secret_encoding: {provider} sends its secret as text"
+        ));
+    }
+    let allowed = 1..=BODY_BYTES_MAX;
+    if entry
+        .body_bytes_max
+        .is_some_and(|bytes| !allowed.contains(&i64::from(bytes)))
+    {
+        return Err(format!(
+            "body_bytes_max: 1 to {BODY_BYTES_MAX} bytes are possible"
+        ));
+    }
+    Ok(())
+}
+
+/// Takes networks in CIDR notation, and single addresses.
+fn networks(allow_from: &[String]) -> Result<Vec<IpNet>, String> {
+    let network = |text: &String| {
+        let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
+        let parsed = text.parse().ok().or_else(address);
+        parsed.ok_or_else(|| format!("allow_from: `{text}` is no network such as 203.0.113.0/24"))
+    };
+    allow_from.iter().map(network).collect()
+}
+
+fn keys(
+    entry: &Entry,
+    provider: Provider,
+    vault: &Vault<'_>,
+) -> Result<Vec<TimedKey>, (u64, String)> {
+    let mut keys: Vec<TimedKey> = Vec::new();
+    for (index, secret) in entry.secrets.iter().enumerate() {
+        let at = |reason| {
+            (
+                secret.referenced.line(),
+                format!("secrets[{index}]: {reason}"),
+            )
+        };
+        let secret = &secret.value;
+        let (origin, text) = vault.open(secret, index).map_err(at)?;
+        let id = secret.id.as_deref().unwrap_or(&origin);
+        if keys.iter().any(|timed| &**timed.key.id() == id) {
+            return Err(at(format!("id: another secret is called `{id}` as well")));
+        }
+        let key = Key::new(provider, id, &text, entry.secret_encoding);
+        let key = key.map_err(|bad| at(bad.to_string()))?;
+        let (not_before, not_after) = (secret.not_before, secret.not_after);
+        if not_before
+            .zip(not_after)
+            .is_some_and(|(from, to)| from >= to)
+        {
+            return Err(at("not_after: not later than not_before".to_owned()));
+        }
+        keys.push(TimedKey {
+            key,
+            not_before,
+            not_after,
+        });
+    }
+    Ok(keys)
+}
+
+impl Vault<'_> {
+    /// Returns what a secret is called unless it says so itself, and its text.
+    fn open(&self, secret: &Secret, index: usize) -> Result<(String, SecretString), String> {
+        match (&secret.env, &secret.file, &secret.text) {
+            (Some(name), None, None) => {
+                let text = (self.environment)(name)
+                    .ok_or_else(|| format!("env: variable `{name}` is not set"))?;
+                Ok((name.clone(), text.into()))
+            }
+            (None, Some(path), None) => {
+                let shown = path.display();
+                let text = fs::read_to_string(self.folder.join(path)).map_err(|failed| {
+                    format!("file: `{shown}` cannot be read: {}", failed.kind())
+                })?;
+                // Editors and `echo` end a file with a line break that is not part of the secret.
+                let text = text.trim_end_matches(['\r', '\n']);
+                Ok((shown.to_string(), text.into()))
+            }
+            (None, None, Some(text)) => Ok((format!("text-{index}"), text.clone())),
+            _ => Err("exactly one of env, file and text is needed".to_owned()),
+        }
+    }
+}
+
+fn printable(id: &str) -> String {
+    id.chars()
+        .take(ID_BYTES_MAX)
+        .filter(|c| !c.is_control())
+        .collect()
+}

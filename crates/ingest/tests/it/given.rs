@@ -1,0 +1,161 @@
+//! A running ingest, and a sender that knows nothing of it: its own HTTP, its own signatures.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use ingest::{Config, Ingest, SourcesFile};
+use service::{Context, OnFailure};
+use sha1::Sha1;
+use sha2::Sha256;
+use testkit::{Isolation, Kafka, OwnedRecord};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+pub(crate) const SECRET: &str = "a secret of the tests, long enough";
+pub(crate) const BODY_BYTES_MAX: u32 = 4_096;
+
+const SOURCES: &str = "sources:
+  - {id: glofox, provider: glofox, tenant: acme, secrets: [{text: 'a secret of the tests, long enough'}]}
+  - {id: alocity, provider: alocity, tenant: acme, secrets: [{text: 'a secret of the tests, long enough'}]}
+  - {id: gxp, provider: gxp, tenant: acme, secrets: [{text: 'a secret of the tests, long enough'}], gxp_paths: [access-event]}
+  - {id: genea, provider: genea, tenant: acme, secrets: [{text: 'a secret of the tests, long enough'}]}
+  - {id: accessgrid, provider: accessgrid, tenant: acme, secrets: [{text: 'a secret of the tests, long enough'}]}
+  - {id: cvent, provider: cvent, tenant: acme, secrets: [{text: 'a secret of the tests, long enough'}]}
+  - {id: walled, provider: genea, tenant: acme, secrets: [{text: 'a secret of the tests, long enough'}], allow_from: [203.0.113.0/24]}
+  - {id: rotating, provider: genea, tenant: acme, secrets: [{text: old}, {text: new}, {text: expired, not_after: 2020-01-01T00:00:00Z}]}
+";
+
+/// A running ingest on a port of its own.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    pub(crate) context: Context,
+}
+
+/// An answer: its head as it came, in lower case, and its body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
+}
+
+pub(crate) fn config(sources: &Path) -> Config {
+    Config {
+        sources_file: SourcesFile {
+            sources: sources.to_owned(),
+        },
+        ingest_address: "127.0.0.1:0".parse().unwrap(),
+        body_bytes_max: BODY_BYTES_MAX,
+        replay_window: Duration::from_secs(7 * 86_400),
+        ingest_connections_max: 100,
+    }
+}
+
+pub(crate) fn cluster(brokers: &str, prefix: &str) -> kafka::Cluster {
+    kafka::Cluster::new(&kafka::Config {
+        brokers: brokers.to_owned(),
+        topic_prefix: prefix.to_owned(),
+        kafka_set: Vec::new(),
+    })
+    .unwrap()
+}
+
+/// Starts ingest against that Kafka.
+pub(crate) async fn ingest(brokers: &str, prefix: &str) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let sources = folder.path().join("sources.yaml");
+    std::fs::write(&sources, SOURCES).unwrap();
+    let context = Context::new(Duration::from_secs(5), OnFailure::EndProcess);
+    let cluster = cluster(brokers, prefix);
+    let ingest = Ingest::prepare(&config(&sources), &cluster, &context.metrics).unwrap();
+    let address = ingest.start(&context).await.unwrap();
+    Running { address, context }
+}
+
+/// Starts ingest against the shared Kafka, with the raw topics of these providers.
+pub(crate) async fn ingest_with(kafka: &Kafka, providers: &[&str]) -> Running {
+    for provider in providers {
+        testkit::create_topic(kafka.brokers(), &topic(kafka, provider), 3);
+    }
+    ingest(kafka.brokers(), kafka.prefix()).await
+}
+
+pub(crate) fn records(kafka: &Kafka, provider: &str) -> Vec<OwnedRecord> {
+    let topic = topic(kafka, provider);
+    testkit::read_topic(kafka.brokers(), &topic, Isolation::ReadUncommitted)
+}
+
+fn topic(kafka: &Kafka, provider: &str) -> String {
+    format!("{}raw.{provider}", kafka.prefix())
+}
+
+impl Running {
+    pub(crate) async fn post(&self, path: &str, header: &str, body: &[u8]) -> Answer {
+        self.send(&request("POST", path, header, body)).await
+    }
+
+    /// Sends bytes and reads until the connection is closed.
+    pub(crate) async fn send(&self, request: &[u8]) -> Answer {
+        let exchange = async {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            stream.write_all(request).await.unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).await.unwrap();
+            answer
+        };
+        let answer = timeout(Duration::from_secs(10), exchange).await;
+        let answer = answer.expect("an answer within ten seconds");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a whole head");
+        Answer {
+            status: head[9..12].parse().unwrap(),
+            head: head.to_ascii_lowercase(),
+            body: body.to_owned(),
+        }
+    }
+}
+
+/// Writes a request that asks to close the connection; `header` is whole lines.
+pub(crate) fn request(method: &str, path: &str, header: &str, body: &[u8]) -> Vec<u8> {
+    let length = body.len();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\
+         content-length: {length}\r\n{header}\r\n"
+    );
+    [head.as_bytes(), body].concat()
+}
+
+pub(crate) fn genea(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body);
+    let digits = hex::encode(mac.finalize().into_bytes());
+    format!("X-Sequr-Signature: sha1={digits}\r\n")
+}
+
+pub(crate) fn gxp(body: &[u8]) -> String {
+    format!("X-GxP-Signature: sha256={}\r\n", hex::encode(sha256(body)))
+}
+
+pub(crate) fn glofox(body: &[u8]) -> String {
+    format!("signature: {}\r\n", hex::encode(sha256(body)))
+}
+
+pub(crate) fn alocity(seconds: i64, body: &[u8]) -> String {
+    let signed = [seconds.to_string().as_bytes(), b".", body].concat();
+    let base64 = STANDARD.encode(sha256(&signed));
+    format!("Alocity-Signature: t:{seconds},sig:{base64}\r\n")
+}
+
+pub(crate) fn bearer() -> String {
+    format!("Authorization: Bearer {SECRET}\r\n")
+}
+
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(bytes);
+    mac.finalize().into_bytes().to_vec()
+}

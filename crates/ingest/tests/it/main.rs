@@ -1,0 +1,12 @@
+//! What ingest promises, seen from outside; one binary, to link once.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod accepts;
+mod canary;
+mod given;
+mod handshakes;
+mod limits;
+mod refuses;
+mod starts;
+mod unavailable;
