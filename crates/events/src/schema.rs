@@ -1,10 +1,14 @@
 //! The Avro schemas and their ids.
 
+mod compatibility;
+
 use std::sync::LazyLock;
 
 use apache_avro::Schema;
 
 use crate::CanonicalTopic;
+
+pub use compatibility::{Incompatible, objections};
 
 /// One released version of a topic's schema.
 #[derive(Debug)]
