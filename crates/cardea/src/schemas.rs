@@ -1,0 +1,119 @@
+//! `cardea schemas`: the Avro schemas of the canonical topics.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Subcommand;
+use events::CanonicalTopic;
+use events::schema::{self, Versioned};
+use serde_json::{Value, json};
+
+use crate::exit::setting;
+use crate::output;
+
+/// Shows the Avro schemas of the canonical topics, and checks a new one against them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    List(ListArgs),
+    Print(PrintArgs),
+    Check(CheckArgs),
+}
+
+/// Lists every released version with its id on the wire.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardea schemas list")]
+struct ListArgs {
+    /// Print JSON.
+    #[arg(long, env = "CARDEA_JSON")]
+    json: bool,
+}
+
+/// Prints a schema.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardea schemas print access > access.avsc")]
+struct PrintArgs {
+    /// The canonical topic: access, credential, device or account.
+    topic: CanonicalTopic,
+    /// The version [default: the one that is written].
+    #[arg(long, env = "CARDEA_VERSION", value_name = "NUMBER")]
+    version: Option<i32>,
+}
+
+/// Checks whether a file could be the next version: it and every released one must read each other.
+///
+/// Ends with 1 if it could not.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardea schemas check schemas/access.avsc --topic access")]
+struct CheckArgs {
+    /// The file with the schema.
+    file: PathBuf,
+    /// The canonical topic that it is for.
+    #[arg(long, env = "CARDEA_TOPIC")]
+    topic: CanonicalTopic,
+    /// Print JSON.
+    #[arg(long, env = "CARDEA_JSON")]
+    json: bool,
+}
+
+pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.action {
+        Action::List(args) => list(&args),
+        Action::Print(args) => print(&args),
+        Action::Check(args) => check(&args),
+    }
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let all = schema::all();
+    if args.json {
+        let entry = |v: &Versioned| json!({"topic": v.topic, "version": v.version, "id": v.id});
+        output::json(&all.iter().map(entry).collect::<Vec<Value>>())?;
+    } else {
+        let row =
+            |v: &Versioned| vec![v.topic.to_string(), v.version.to_string(), v.id.to_string()];
+        let rows: Vec<_> = all.iter().map(row).collect();
+        output::table(&["TOPIC", "VERSION", "ID"], &rows)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(args: &PrintArgs) -> anyhow::Result<ExitCode> {
+    let topic = args.topic;
+    let found = match args.version {
+        None => schema::current(topic),
+        Some(version) => schema::all()
+            .iter()
+            .find(|released| released.topic == topic && released.version == version)
+            .with_context(|| format!("topic {topic} has no schema version {version}"))?,
+    };
+    output::line(found.text.trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let file = args.file.display();
+    let text = setting(fs::read_to_string(&args.file).with_context(|| format!("read {file}")))?;
+    let objections = schema::objections(args.topic, &text);
+    let sentences: Vec<String> = objections.iter().map(ToString::to_string).collect();
+    if args.json {
+        output::json(&json!({"compatible": sentences.is_empty(), "objections": sentences}))?;
+    } else if sentences.is_empty() {
+        output::line(format_args!(
+            "{file} is compatible with every released version"
+        ))?;
+    } else {
+        output::line(sentences.join("\n"))?;
+    }
+    Ok(match objections.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
+}

@@ -1,0 +1,166 @@
+//! `cardea topics`, and the same check when a service starts.
+
+mod layout;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use events::Topic;
+use kafka::{Cluster, Finding, TopicSpec, Verdict};
+use serde_json::{Value, json};
+
+use crate::exit::setting;
+use crate::output;
+
+use layout::Layout;
+
+/// Creates the topics, or says in what an existing one is wrong.
+///
+/// An existing topic is never changed. Ends with 1 if a topic is wrong, or is missing with --check.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardea topics --brokers 127.0.0.1:9092 --partitions 12")]
+pub(crate) struct Args {
+    #[command(flatten)]
+    kafka: kafka::Config,
+    #[command(flatten)]
+    layout: Layout,
+    /// For how long the normalizer remembers event ids; what it remembers is kept as long.
+    #[arg(long, env = "CARDEA_DEDUPE_WINDOW", default_value = "7d",
+          value_name = "TIME", value_parser = service::duration::parse)]
+    dedupe_window: Duration,
+    /// Only check; create nothing.
+    #[arg(long, env = "CARDEA_CHECK")]
+    check: bool,
+    /// Print JSON.
+    #[arg(long, env = "CARDEA_JSON")]
+    json: bool,
+}
+
+const ONE_COPY: &str = "each partition has one copy: an accepted delivery survives `kill -9` of \
+                        Kafka, but a power cut only with `flush.messages=1` on the raw topics";
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let cluster = setting(Cluster::new(&args.kafka))?;
+    let copies = args.layout.copies(brokers(&cluster).await?);
+    let spec = |topic| {
+        args.layout
+            .spec(&cluster, topic, copies, args.dedupe_window)
+    };
+    let specs: Vec<TopicSpec> = Topic::all().into_iter().map(spec).collect();
+    let findings = if args.check {
+        kafka::check(&cluster, &specs).await?
+    } else {
+        kafka::create(&cluster, &specs).await?
+    };
+    if args.json {
+        let rows = specs.iter().zip(&findings);
+        output::json(
+            &rows
+                .map(|(spec, found)| to_json(spec, found))
+                .collect::<Vec<_>>(),
+        )?;
+    } else {
+        let rows = specs.iter().zip(&findings);
+        let rows: Vec<_> = rows.map(|(spec, found)| row(spec, found)).collect();
+        output::table(&["TOPIC", "STATE", "CLEANUP", "KEPT", "REMARK"], &rows)?;
+    }
+    if copies == 1 {
+        output::remark(ONE_COPY);
+    }
+    let good = findings.iter().all(|found| objection(found).is_none());
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+async fn brokers(cluster: &Cluster) -> anyhow::Result<usize> {
+    let count = kafka::broker_count(cluster).await.context("ask kafka")?;
+    if count == 0 {
+        bail!("kafka names no broker");
+    }
+    Ok(count)
+}
+
+/// Says what is to be mended, if anything is.
+fn objection(found: &Finding) -> Option<String> {
+    let name = &found.name;
+    match &found.verdict {
+        Verdict::Good | Verdict::Created => None,
+        Verdict::Missing => Some(format!("topic `{name}` is missing; run `cardea topics`")),
+        Verdict::Wrong(sentences) => {
+            Some(format!("topic `{name}` is wrong: {}", sentences.join(", ")))
+        }
+    }
+}
+
+fn state(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Good => "good",
+        Verdict::Created => "created",
+        Verdict::Missing => "missing",
+        Verdict::Wrong(_) => "wrong",
+    }
+}
+
+fn sentences(verdict: &Verdict) -> &[String] {
+    match verdict {
+        Verdict::Wrong(sentences) => sentences,
+        Verdict::Good | Verdict::Created | Verdict::Missing => &[],
+    }
+}
+
+fn row(spec: &TopicSpec, found: &Finding) -> Vec<String> {
+    let kept = match spec.retention_ms {
+        -1 => "for ever".to_owned(),
+        ms => format!(
+            "{} d",
+            Duration::from_millis(ms.unsigned_abs()).as_secs() / 86_400
+        ),
+    };
+    vec![
+        found.name.clone(),
+        state(&found.verdict).to_owned(),
+        spec.cleanup.to_string(),
+        kept,
+        sentences(&found.verdict).join(", "),
+    ]
+}
+
+fn to_json(spec: &TopicSpec, found: &Finding) -> Value {
+    json!({
+        "topic": found.name,
+        "state": state(&found.verdict),
+        "partitions": spec.partitions,
+        "replication": spec.replication,
+        "cleanup_policy": spec.cleanup.to_string(),
+        "retention_ms": spec.retention_ms,
+        "wrong": sentences(&found.verdict),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_missing_or_wrong_is_objected_to() {
+        let found = |verdict| Finding {
+            name: "cardea.raw.gxp".to_owned(),
+            verdict,
+        };
+        assert_eq!(objection(&found(Verdict::Good)), None);
+        assert_eq!(objection(&found(Verdict::Created)), None);
+        assert_eq!(
+            objection(&found(Verdict::Missing)).unwrap(),
+            "topic `cardea.raw.gxp` is missing; run `cardea topics`"
+        );
+        let wrong = vec!["it has 3 partitions, 12 are needed".to_owned()];
+        assert_eq!(
+            objection(&found(Verdict::Wrong(wrong))).unwrap(),
+            "topic `cardea.raw.gxp` is wrong: it has 3 partitions, 12 are needed"
+        );
+    }
+}
