@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use futures::FutureExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -67,21 +68,25 @@ pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, sh
     let server = connection::Server::new(router, limits, shutdown.clone());
     let permits = Arc::new(Semaphore::new(limits.connections_max));
     let mut connections = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &permits) => accepted,
-            Some(ended) = connections.join_next() => {
-                log_panic(ended);
-                continue;
-            }
-            () = shutdown.requested() => break,
-        };
-        let (stream, peer, permit) = accepted;
+    let spawn = |connections: &mut JoinSet<()>, (stream, peer, permit): Accepted| {
         let server = server.clone();
         connections.spawn(async move {
             server.serve(stream, peer).await;
             drop(permit);
         });
+    };
+    loop {
+        tokio::select! {
+            accepted = accept(&listener, &permits) => spawn(&mut connections, accepted),
+            Some(ended) = connections.join_next() => log_panic(ended),
+            () = shutdown.requested() => break,
+        }
+    }
+    // Connections that the kernel has made already would be reset with the port; the runtime looks
+    // for them when a task yields.
+    tokio::task::yield_now().await;
+    while let Some(accepted) = accept(&listener, &permits).now_or_never() {
+        spawn(&mut connections, accepted);
     }
     drop(listener);
     let drained = async {
@@ -95,10 +100,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, sh
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit) {
+type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
+
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Accepted {
     let permit = Arc::clone(permits).acquire_owned().await;
     let permit = permit.expect("the semaphore is never closed");
     loop {

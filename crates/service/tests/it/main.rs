@@ -1,4 +1,6 @@
 //! The one integration binary of `service`: what it promises, over real sockets.
 
-#[cfg(test)]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod http;
+mod process;
