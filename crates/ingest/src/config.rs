@@ -28,6 +28,11 @@ pub struct Config {
     #[arg(long, env = "CARDEA_BODY_BYTES_MAX", default_value_t = 1_048_576,
           value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=BODY_BYTES_MAX))]
     pub body_bytes_max: u32,
+    /// Memory for the bodies of all requests that are being worked on; beyond it they are told to
+    /// come again.
+    #[arg(long, env = "CARDEA_BODY_MEMORY_MAX", default_value_t = 268_435_456,
+          value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
+    pub body_memory_max: u32,
     /// How old a signed time may be; where no time is signed, event ids alone stop repeats.
     #[arg(long, env = "CARDEA_REPLAY_WINDOW", default_value = "7d",
           value_name = "TIME", value_parser = service::duration::parse)]

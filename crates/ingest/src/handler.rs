@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use axum::Extension;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::EXPECT;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use events::Time;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use providers::{Answer, Delivery, Handshake, Headers, Outcome};
 use service::http::Arrival;
 use tracing::debug;
@@ -19,13 +18,11 @@ use uuid::{NoContext, Timestamp, Uuid};
 
 use crate::Ingest;
 use crate::admission;
+use crate::body;
 use crate::keep::{Kept, NotKept};
 use crate::refusal::{Effect, Refused};
 use crate::reply;
 use crate::route::{self, Target};
-
-/// What a refused sender may still send before it is answered; see [`discard`].
-const DISCARDED_BYTES_MAX: usize = 1_048_576;
 
 /// How a request ended that was not refused.
 enum Taken {
@@ -49,7 +46,7 @@ pub(crate) async fn handle(
         None => Err(Refused::UnknownSource),
     };
     if ended.is_err() && !head.headers.contains_key(EXPECT) {
-        discard(body).await;
+        body::discard(body).await;
     }
     let (outcome, answer) = settle(target.as_ref(), ended);
     let provider = target.map(|target| target.source.provider);
@@ -74,12 +71,12 @@ impl Ingest {
         let body_bytes_max = source.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
         admission::admit(source, &head.headers, arrival.peer.ip(), body_bytes_max)?;
         let received_at = Time::from(service::clock::now());
-        let body = read(body, body_bytes_max).await?;
+        let whole = body::read(body, body_bytes_max, &self.room).await?;
         let headers = headers(&head.headers);
         let handshake = Handshake {
             method: &head.method,
             headers: &headers,
-            body: &body,
+            body: &whole.bytes,
         };
         if let Some(answer) = providers::handshake(source.provider, &handshake) {
             return Ok(Taken::Handshake(answer));
@@ -93,7 +90,7 @@ impl Ingest {
             tenant: Arc::clone(&source.tenant),
             tail: target.tail.to_owned(),
             headers,
-            body,
+            body: whole.bytes.clone(),
         };
         let verified = providers::verify(delivery, &source.live_keys(received_at))?;
         let timely =
@@ -141,26 +138,6 @@ fn settle(target: Option<&Target<'_>>, ended: Result<Taken, Refused>) -> (&'stat
                 Effect::Plain(answer) => answer,
             };
             (refused.label(), answer)
-        }
-    }
-}
-
-async fn read(body: &mut Body, bytes_max: usize) -> Result<Bytes, Refused> {
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(whole) => Ok(whole.to_bytes()),
-        Err(failed) if failed.is::<LengthLimitError>() => Err(Refused::TooLarge),
-        Err(_) => Err(Refused::Incomplete),
-    }
-}
-
-/// Reads on, within limits of bytes and time, before a refusal is answered: a connection closed
-/// over unread bytes is reset, and the answer with it.
-async fn discard(mut body: Body) {
-    let mut bytes = 0;
-    while let Some(Ok(frame)) = body.frame().await {
-        bytes += frame.data_ref().map_or(0, Bytes::len);
-        if bytes > DISCARDED_BYTES_MAX {
-            return;
         }
     }
 }

@@ -2,6 +2,7 @@
 //! what a delivery means.
 
 mod admission;
+mod body;
 mod config;
 mod handler;
 mod keep;
@@ -22,6 +23,7 @@ use tracing::info;
 pub use config::{Config, SourcesFile};
 pub use sources::{Source, Sources, SourcesError};
 
+use body::Room;
 use config::Limits;
 use keep::Keeper;
 use metrics::IngestMetrics;
@@ -34,6 +36,7 @@ pub struct Ingest {
     http: service::http::HttpLimits,
     /// A new value is in force from the next request on.
     sources: watch::Receiver<Arc<Sources>>,
+    room: Room,
     keeper: Keeper,
     metrics: IngestMetrics,
 }
@@ -54,6 +57,7 @@ impl Ingest {
             limits: config.limits(),
             http: config.http_limits(),
             sources,
+            room: Room::new(config.body_memory_max),
             keeper: Keeper::new(cluster, metrics.clone())?,
             metrics,
         })
@@ -64,20 +68,22 @@ impl Ingest {
         let listener = service::http::bind(self.address).await?;
         let address = listener.local_addr()?;
         info!(%address, "ingest address is open");
-        let ready = Arc::new(context.health.component("ingest"));
+        let health = context.health.clone();
         let shutdown = context.shutdown.clone();
-        let first = Mutex::new(Some(listener));
+        let first = Mutex::new(Some((listener, health.component("ingest"))));
         context.tasks.spawn("ingest", move || {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-            let (ingest, ready, shutdown) = (self.clone(), Arc::clone(&ready), shutdown.clone());
+            let (ingest, health, shutdown) = (self.clone(), health.clone(), shutdown.clone());
             async move {
-                let listener = match first {
-                    Some(listener) => listener,
-                    None => service::http::bind(address).await?,
+                let (listener, ready) = match first {
+                    Some(opened) => opened,
+                    None => {
+                        let ready = health.component("ingest");
+                        (service::http::bind(address).await?, ready)
+                    }
                 };
                 ready.set_ready();
                 ingest.serve(listener, shutdown).await;
-                ready.set_not_ready("stopped");
                 Ok(())
             }
         });

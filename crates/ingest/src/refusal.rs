@@ -3,7 +3,7 @@
 use axum::http::Method;
 use providers::{Answer, Outcome, Refusal};
 
-/// Seconds after which a sender may try again while Kafka is away.
+/// Seconds after which a sender may try again while Kafka is away or we are full.
 const RETRY_AFTER_S: u32 = 5;
 
 /// Why a request is not taken.
@@ -19,6 +19,8 @@ pub(crate) enum Refused {
     Encoding,
     #[error("body is too large")]
     TooLarge,
+    #[error("no room for the body")]
+    Full,
     #[error("request did not come in whole")]
     Incomplete,
     #[error("proof missing or wrong")]
@@ -60,7 +62,7 @@ impl Refused {
             Self::Malformed { field, reason } => {
                 Effect::Provider(Outcome::Malformed { field, reason })
             }
-            Self::Unavailable => Effect::Provider(Outcome::Unavailable {
+            Self::Full | Self::Unavailable => Effect::Provider(Outcome::Unavailable {
                 retry_after_s: RETRY_AFTER_S,
             }),
         }
@@ -74,6 +76,7 @@ impl Refused {
             Self::Forbidden => "forbidden",
             Self::Encoding => "encoding",
             Self::TooLarge => "too_large",
+            Self::Full => "full",
             Self::Incomplete => "incomplete",
             Self::Unproven => "unproven",
             Self::Stale => "stale",

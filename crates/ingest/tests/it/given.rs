@@ -51,6 +51,7 @@ pub(crate) fn config(sources: &Path) -> Config {
         },
         ingest_address: "127.0.0.1:0".parse().unwrap(),
         body_bytes_max: BODY_BYTES_MAX,
+        body_memory_max: 64 * BODY_BYTES_MAX,
         replay_window: Duration::from_secs(7 * 86_400),
         ingest_connections_max: 100,
     }

@@ -98,6 +98,6 @@ async fn a_request_that_does_not_end_is_cut_off_within_ten_seconds() {
     assert_eq!((all.0.0.as_str(), all.1.0.as_str()), ("", ""));
     assert!(all.2.0.starts_with("HTTP/1.1 408"), "{}", all.2.0);
     for took in [all.0.1, all.1.1, all.2.1] {
-        assert!(took < Duration::from_millis(4_500), "{took:?}");
+        assert!(took < Duration::from_secs(8), "{took:?}");
     }
 }
