@@ -2,10 +2,18 @@
 
 mod completions;
 mod exit;
+mod http;
+mod mapping;
 mod output;
+mod sample;
 mod schemas;
+mod send;
+mod services;
+mod simulate;
+mod sources;
 mod tail;
 mod topics;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -24,7 +32,12 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Ingest(services::IngestArgs),
+    Console(services::ConsoleArgs),
     Topics(topics::Args),
+    Send(send::Args),
+    Simulate(simulate::Args),
+    Verify(verify::Args),
     Tail(tail::Args),
     Schemas(schemas::Args),
     Completions(completions::Args),
@@ -48,7 +61,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         .context("start the runtime")?;
     runtime.block_on(async {
         match command {
+            Command::Ingest(args) => services::ingest(args).await,
+            Command::Console(args) => services::console(args).await,
             Command::Topics(args) => topics::run(args).await,
+            Command::Send(args) => send::run(args).await,
+            Command::Simulate(args) => simulate::run(args).await,
+            Command::Verify(args) => verify::run(&args),
             Command::Tail(args) => tail::run(&args),
             Command::Schemas(args) => schemas::run(args),
             Command::Completions(args) => completions::run(&args),

@@ -112,8 +112,9 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     } else {
         output::line(sentences.join("\n"))?;
     }
-    Ok(match objections.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    Ok(if objections.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     })
 }

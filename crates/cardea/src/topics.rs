@@ -5,15 +5,14 @@ mod layout;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use events::Topic;
-use kafka::{Cluster, Finding, TopicSpec, Verdict};
+use kafka::{Cluster, Failure, Finding, TopicSpec, Verdict};
 use serde_json::{Value, json};
 
 use crate::exit::setting;
 use crate::output;
 
-use layout::Layout;
+pub(crate) use layout::Layout;
 
 /// Creates the topics, or says in what an existing one is wrong.
 ///
@@ -42,7 +41,7 @@ const ONE_COPY: &str = "each partition has one copy: an accepted delivery surviv
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let cluster = setting(Cluster::new(&args.kafka))?;
-    let copies = args.layout.copies(brokers(&cluster).await?);
+    let copies = args.layout.copies(kafka::broker_count(&cluster).await?);
     let spec = |topic| {
         args.layout
             .spec(&cluster, topic, copies, args.dedupe_window)
@@ -76,12 +75,22 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn brokers(cluster: &Cluster) -> anyhow::Result<usize> {
-    let count = kafka::broker_count(cluster).await.context("ask kafka")?;
-    if count == 0 {
-        bail!("kafka names no broker");
-    }
-    Ok(count)
+/// Says which of the topics do not serve, and why.
+///
+/// How long a topic is kept is the operator's choice here: `cardea topics` names what differs.
+pub(crate) async fn objections(
+    cluster: &Cluster,
+    layout: &Layout,
+    topics: &[Topic],
+) -> Result<Vec<String>, Failure> {
+    let copies = layout.copies(kafka::broker_count(cluster).await?);
+    let spec = |topic: &Topic| TopicSpec {
+        retention_ms: 0,
+        ..layout.spec(cluster, *topic, copies, Duration::ZERO)
+    };
+    let specs: Vec<TopicSpec> = topics.iter().map(spec).collect();
+    let findings = kafka::check(cluster, &specs).await?;
+    Ok(findings.iter().filter_map(objection).collect())
 }
 
 /// Says what is to be mended, if anything is.

@@ -41,14 +41,33 @@ fn assert_refused(args: &[&str], code: Option<i32>, says: &[&str]) {
 fn help_names_every_command_and_goes_to_stdout() {
     let output = cardea(&["--help"]);
     assert!(output.status.success());
-    for command in ["topics", "tail", "schemas", "completions"] {
+    for command in [
+        "ingest",
+        "console",
+        "topics",
+        "send",
+        "simulate",
+        "verify",
+        "tail",
+        "schemas",
+        "completions",
+    ] {
         assert!(stdout(&output).contains(&format!("\n  {command}")));
     }
 }
 
 #[test]
 fn help_of_a_command_shows_an_example() {
-    for command in [&["topics"] as &[&str], &["tail"], &["schemas", "check"]] {
+    for command in [
+        &["ingest"] as &[&str],
+        &["console"],
+        &["topics"],
+        &["send"],
+        &["simulate"],
+        &["verify"],
+        &["tail"],
+        &["schemas", "check"],
+    ] {
         let output = cardea(&[command, &["--help"]].concat());
         let line = format!("cardea {}", command.join(" "));
         assert!(stdout(&output).contains(&line), "{}", stdout(&output));
@@ -82,6 +101,108 @@ fn a_bad_kafka_setting_is_named_without_its_value() {
     let setting = ["topics", "--kafka-set", "sasl.passwort=canary-5150"];
     assert_refused(&setting, CONFIG, &["--kafka-set", "sasl.passwort"]);
     assert!(!stderr(&cardea(&setting)).contains("canary-5150"));
+}
+
+/// The demo sources, whose secrets are text.
+const SOURCES: &str = "deploy/local/sources.yaml";
+
+fn sources_file(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("there is a temporary folder");
+    std::fs::write(&file, text).expect("a temporary file can be written");
+    file
+}
+
+#[test]
+fn bad_sources_end_a_service_before_a_port_opens_with_file_line_and_reason() {
+    let file =
+        sources_file("sources:\n- {id: hq, provider: gena, tenant: acme, secrets: [{text: s}]}\n");
+    let path = file.path().to_str().unwrap();
+    let args = ["ingest", "--sources", path, "--log-level", "error"];
+    assert_refused(&args, CONFIG, &[path, ":2:", "`hq`", "`gena`"]);
+}
+
+#[test]
+fn a_tool_names_the_sources_that_there_are() {
+    let args = [
+        "send",
+        "--sources",
+        SOURCES,
+        "--source",
+        "hq",
+        "--event",
+        "x",
+    ];
+    assert_refused(&args, CONFIG, &["`hq`", "gxp-demo", "cvent-demo"]);
+}
+
+#[test]
+fn an_unknown_sample_or_address_is_a_bad_setting() {
+    let source = ["send", "--sources", SOURCES, "--source", "gxp-demo"];
+    let sample = [&source[..], &["--event", "teleport"]].concat();
+    assert_refused(&sample, CONFIG, &["`teleport`", "cardea send --list"]);
+    let address = [&source[..], &["--all-samples", "--url", "127.0.0.1"]].concat();
+    assert_refused(&address, CONFIG, &["--url"]);
+}
+
+#[test]
+fn nothing_to_send_is_a_usage_error() {
+    assert_refused(&["send", "--source", "gxp-demo"], USAGE, &["--event"]);
+}
+
+#[test]
+fn samples_of_every_provider_are_listed() {
+    let output = cardea(&["send", "--list", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for provider in events::Provider::ALL {
+        let mut list = list.as_array().unwrap().iter();
+        assert!(list.any(|sample| sample["provider"] == provider.name()));
+    }
+}
+
+#[test]
+fn verify_accepts_a_proven_body_and_says_what_is_wrong_with_another() {
+    let file = sources_file(r#"{"gateway_id":"GW-007","status":"online"}"#);
+    let body = file.path().to_str().unwrap();
+    let verify = |body: &str, header: &str| {
+        let source = ["verify", "--sources", SOURCES, "--source", "gxp-demo"];
+        let delivery = ["--path", "mqtt-gateway-status", "--body", body];
+        cardea(&[&source[..], &delivery, &["--header", header]].concat())
+    };
+    // openssl dgst -sha256 -hmac gxp-demo-secret-0123456789
+    let proof =
+        "X-GxP-Signature: sha256=f471bd6499c2c582208cecafe0d7674c3c72cfad2e03c2d6f8086c8f6bf6fbcc";
+    let accepted = verify(body, proof);
+    assert!(accepted.status.success(), "{}", stdout(&accepted));
+    assert!(stdout(&accepted).contains("device.online"));
+
+    let missing = verify(body, "Accept: */*");
+    assert_eq!(missing.status.code(), Some(1));
+    assert_eq!(
+        stdout(&missing),
+        "refused: header `x-gxp-signature` is missing\n"
+    );
+
+    let edited = sources_file("{\"gateway_id\":\"GW-007\",\"status\":\"online\"}\n");
+    let refused = verify(edited.path().to_str().unwrap(), proof);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        stdout(&refused).contains("byte for byte"),
+        "{}",
+        stdout(&refused)
+    );
+}
+
+#[test]
+fn a_simulation_without_ingest_counts_what_was_not_taken() {
+    let url = ["--url", "http://127.0.0.1:1"];
+    let run = ["simulate", "--sources", SOURCES, "--json", "--seed", "7"];
+    let bounds = ["--count", "20", "--rate", "1000", "--forged", "0"];
+    let output = cardea(&[&run[..], &url, &bounds].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let summary: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(summary["seed"], 7);
+    assert_eq!(summary["total"]["unavailable"], 20);
+    assert_eq!(stderr(&output), "");
 }
 
 #[test]

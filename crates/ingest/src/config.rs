@@ -18,6 +18,7 @@ pub struct SourcesFile {
 
 /// Flags of ingest.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Config {
     #[command(flatten)]
     pub sources_file: SourcesFile,

@@ -9,6 +9,7 @@ use rdkafka::error::KafkaError;
 
 /// Flags of every command that talks to Kafka.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// Kafka brokers to start from: host:port, several separated by commas.
     #[arg(long, env = "CARDEA_BROKERS", default_value = "127.0.0.1:9092")]

@@ -16,6 +16,7 @@ use crate::tasks::{OnFailure, Tasks};
 
 /// Flags of every command that runs services.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// Where `/live`, `/ready` and `/metrics` are served.
     #[arg(long, env = "CARDEA_ADMIN_ADDRESS", default_value = "127.0.0.1:9464")]

@@ -8,12 +8,13 @@ use tracing_subscriber::fmt;
 
 /// Flags of every command that logs.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// How log lines are written.
     #[arg(long, env = "CARDEA_LOG_FORMAT", value_enum, default_value_t = Format::Text, global = true)]
     pub log_format: Format,
     /// What is logged: a level, or levels by target, such as `info,kafka=debug`.
-    #[arg(long, env = "CARDEA_LOG", default_value = "info", global = true)]
+    #[arg(long, env = "CARDEA_LOG_LEVEL", default_value = "info", global = true)]
     pub log_level: String,
 }
 

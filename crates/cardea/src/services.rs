@@ -1,0 +1,96 @@
+//! The commands that run services: each alone, or all in one process.
+
+mod check;
+
+use std::process::ExitCode;
+
+use events::{Provider, Topic};
+use ingest::Ingest;
+use kafka::Cluster;
+use service::{Context, OnFailure, logs};
+
+use crate::exit::setting;
+use crate::topics::Layout;
+use check::Question;
+
+/// Flags of every command that runs services.
+#[derive(Debug, clap::Args)]
+struct Process {
+    #[command(flatten)]
+    service: service::Config,
+    #[command(flatten)]
+    logs: logs::Config,
+    #[command(flatten)]
+    kafka: kafka::Config,
+    #[command(flatten)]
+    layout: Layout,
+}
+
+/// Takes deliveries, proves them, writes them raw, answers as their providers expect.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cardea ingest --sources sources.yaml --ingest-address 0.0.0.0:8080"
+)]
+pub(crate) struct IngestArgs {
+    #[command(flatten)]
+    process: Process,
+    #[command(flatten)]
+    ingest: ingest::Config,
+}
+
+/// Serves the schema registry's read API, for any Confluent deserializer.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardea console --console-address 0.0.0.0:8081")]
+pub(crate) struct ConsoleArgs {
+    #[command(flatten)]
+    process: Process,
+    #[command(flatten)]
+    console: console::Config,
+}
+
+pub(crate) async fn ingest(args: IngestArgs) -> anyhow::Result<ExitCode> {
+    let start = async |cluster: &Cluster, context: &Context| {
+        let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
+        let topics = Provider::ALL.map(Topic::Raw).into();
+        args.process.check(cluster, topics, context).await?;
+        ingest.start(context).await?;
+        Ok(())
+    };
+    args.process.run(OnFailure::EndProcess, start).await
+}
+
+pub(crate) async fn console(args: ConsoleArgs) -> anyhow::Result<ExitCode> {
+    let start = async |cluster: &Cluster, context: &Context| {
+        console::start(&args.console, cluster.topic_prefix(), context);
+        Ok(())
+    };
+    args.process.run(OnFailure::EndProcess, start).await
+}
+
+impl Process {
+    /// Runs services until the process is asked to end. Settings are checked before a port opens.
+    async fn run<S>(&self, on_failure: OnFailure, start: S) -> anyhow::Result<ExitCode>
+    where
+        S: AsyncFnOnce(&Cluster, &Context) -> anyhow::Result<()>,
+    {
+        setting(logs::init(&self.logs))?;
+        let cluster = setting(Cluster::new(&self.kafka))?;
+        let start = async |context: &Context| start(&cluster, context).await;
+        service::run(&self.service, on_failure, start).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn check(
+        &self,
+        cluster: &Cluster,
+        topics: Vec<Topic>,
+        context: &Context,
+    ) -> anyhow::Result<()> {
+        let question = Question {
+            cluster: cluster.clone(),
+            layout: self.layout.clone(),
+            topics,
+        };
+        question.ask(context).await
+    }
+}

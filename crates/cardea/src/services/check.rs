@@ -1,0 +1,72 @@
+//! Whether the topics serve, asked before a service starts.
+
+use std::time::Duration;
+
+use anyhow::bail;
+use events::Topic;
+use kafka::{Cluster, Failure};
+use service::Context;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::exit::setting;
+use crate::topics::{Layout, objections};
+
+/// A service that starts while Kafka is away is not held up longer: ingest has to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+const AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// What is asked of Kafka.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) cluster: Cluster,
+    pub(crate) layout: Layout,
+    pub(crate) topics: Vec<Topic>,
+}
+
+impl Question {
+    /// Fails if a topic is missing or wrong. While Kafka is away that is not known: a task asks on.
+    pub(crate) async fn ask(self, context: &Context) -> anyhow::Result<()> {
+        match timeout(PATIENCE, self.once()).await {
+            Ok(Ok(known)) => return known,
+            Ok(Err(fatal @ Failure::Fatal { .. })) => return Err(fatal.into()),
+            Ok(Err(Failure::Unclear { .. })) | Err(_) => {
+                warn!("kafka is away, topics are checked when it is back");
+            }
+        }
+        let shutdown = context.shutdown.clone();
+        context.tasks.spawn("topics", move || {
+            let (question, shutdown) = (self.clone(), shutdown.clone());
+            async move {
+                tokio::select! {
+                    known = question.until_known() => known,
+                    () = shutdown.requested() => Ok(()),
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn until_known(&self) -> anyhow::Result<()> {
+        loop {
+            match self.once().await {
+                Ok(known) => return known,
+                Err(fatal @ Failure::Fatal { .. }) => return Err(fatal.into()),
+                Err(Failure::Unclear { .. }) => sleep(AGAIN_AFTER).await,
+            }
+        }
+    }
+
+    async fn once(&self) -> Result<anyhow::Result<()>, Failure> {
+        let objections = objections(&self.cluster, &self.layout, &self.topics).await?;
+        Ok(judge(&objections))
+    }
+}
+
+fn judge(objections: &[String]) -> anyhow::Result<()> {
+    if objections.is_empty() {
+        info!("topics are good");
+        return Ok(());
+    }
+    setting((|| bail!("{}", objections.join("; ")))())
+}
