@@ -11,7 +11,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use events::Time;
-use providers::{Answer, Delivery, Handshake, Headers, Outcome};
+use providers::{Answer, Delivery, Handshake, Headers, Outcome, Verified};
 use service::http::Arrival;
 use tracing::debug;
 use uuid::{NoContext, Timestamp, Uuid};
@@ -23,6 +23,7 @@ use crate::keep::{Kept, NotKept};
 use crate::refusal::{Effect, Refused};
 use crate::reply;
 use crate::route::{self, Target};
+use crate::sources::Source;
 
 /// How a request ended that was not refused.
 enum Taken {
@@ -70,8 +71,8 @@ impl Ingest {
         }
         let body_bytes_max = source.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
         admission::admit(source, &head.headers, arrival.peer.ip(), body_bytes_max)?;
-        let received_at = Time::from(service::clock::now());
         let whole = body::read(body, body_bytes_max, &self.room).await?;
+        let received_at = Time::from(service::clock::now());
         let headers = headers(&head.headers);
         let handshake = Handshake {
             method: &head.method,
@@ -92,12 +93,7 @@ impl Ingest {
             headers,
             body: whole.bytes.clone(),
         };
-        let verified = providers::verify(delivery, &source.live_keys(received_at))?;
-        let timely =
-            |signed_at| admission::is_timely(signed_at, received_at, self.limits.replay_window);
-        if !verified.signed_at().is_none_or(timely) {
-            return Err(Refused::Stale);
-        }
+        let verified = self.prove(source, delivery, received_at)?;
         let ordering_key = providers::ordering_key(&verified)?;
         let kept = Kept {
             verified: &verified,
@@ -114,6 +110,20 @@ impl Ingest {
             "delivery accepted"
         );
         Ok(Taken::Delivery)
+    }
+
+    fn prove(
+        &self,
+        source: &Source,
+        delivery: Delivery,
+        received_at: Time,
+    ) -> Result<Verified, Refused> {
+        let verified = providers::verify(delivery, &source.live_keys(received_at))?;
+        let window = self.limits.replay_window;
+        match verified.signed_at() {
+            Some(at) if !admission::is_timely(at, received_at, window) => Err(Refused::Stale),
+            Some(_) | None => Ok(verified),
+        }
     }
 }
 

@@ -3,18 +3,21 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::pin::pin;
-use std::task::{Poll, ready};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
+use futures::FutureExt;
+use futures::future::FusedFuture;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
+use hyper_util::server::graceful::GracefulConnection;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tower::ServiceExt;
 use tracing::debug;
 
@@ -69,38 +72,58 @@ impl Server {
             limits: self.limits,
         };
         let answer = service_fn(move |request| answer(router.clone(), sender.clone(), request));
-        let mut connection = pin!(self.http.serve_connection(io, answer));
-        let mut alarm = pin!(sleep_until(Instant::now() + self.limits.read_within));
-        let mut draining = pin!(self.shutdown.requested());
-        let mut told = false;
-        let mut asked = false;
-        poll_fn(|cx| {
-            asked = asked || draining.as_mut().poll(cx).is_ready();
+        let connection = self.http.serve_connection(io, answer);
+        hold(connection, &pace, &self.limits, &self.shutdown).await;
+    }
+}
+
+/// Drives a connection until it ends or is overdue; tells it once when the process drains.
+async fn hold<C: GracefulConnection>(
+    connection: C,
+    pace: &Pace,
+    limits: &HttpLimits,
+    shutdown: &Shutdown,
+) {
+    let mut connection = pin!(connection);
+    let mut draining = pin!(shutdown.requested().fuse());
+    let mut alarm = pin!(sleep_until(Instant::now() + limits.read_within));
+    let mut told = false;
+    poll_fn(|cx| {
+        if connection.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        let asked = draining.as_mut().poll(cx).is_ready() || draining.is_terminated();
+        // A connection whose first request is still under way is heard first.
+        if asked && !told && pace.served() {
+            told = true;
+            connection.as_mut().graceful_shutdown();
             if connection.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            // A connection whose first request is still under way is heard first.
-            if asked && !told && pace.served() {
-                told = true;
-                connection.as_mut().graceful_shutdown();
-                if connection.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(());
-                }
-            }
-            loop {
-                let now = Instant::now();
-                let due_at = pace.due_at(&self.limits);
-                if due_at.is_some_and(|due_at| due_at <= now) {
-                    return Poll::Ready(());
-                }
-                let next = due_at.unwrap_or(now + self.limits.idle_max);
-                if next < alarm.deadline() || alarm.is_elapsed() {
-                    alarm.as_mut().reset(next);
-                }
-                ready!(alarm.as_mut().poll(cx));
-            }
-        })
-        .await;
+        }
+        overdue(pace, limits, alarm.as_mut(), cx)
+    })
+    .await;
+}
+
+/// Is ready once the connection has been waited for too long; sets the alarm for the next look.
+fn overdue(
+    pace: &Pace,
+    limits: &HttpLimits,
+    mut alarm: Pin<&mut Sleep>,
+    cx: &mut Context<'_>,
+) -> Poll<()> {
+    loop {
+        let now = Instant::now();
+        let due_at = pace.due_at(limits);
+        if due_at.is_some_and(|due_at| due_at <= now) {
+            return Poll::Ready(());
+        }
+        let next = due_at.unwrap_or(now + limits.idle_max);
+        if next < alarm.deadline() || alarm.is_elapsed() {
+            alarm.as_mut().reset(next);
+        }
+        ready!(alarm.as_mut().poll(cx));
     }
 }
 
