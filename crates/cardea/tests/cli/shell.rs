@@ -1,28 +1,10 @@
-//! The program as a shell sees it: exit codes, messages, help. Needs no Kafka.
+//! Exit codes, messages, help: what needs no Kafka.
 
-use std::path::Path;
-use std::process::{Command, Output};
+use crate::{SOURCES, cardea, stderr, stdout};
 
 /// `EX_USAGE` and `EX_CONFIG` of `sysexits.h`.
 const USAGE: Option<i32> = Some(64);
 const CONFIG: Option<i32> = Some(78);
-
-fn cardea(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cardea"))
-        .args(args)
-        .env_clear()
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."))
-        .output()
-        .expect("cargo has built the program")
-}
-
-fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).expect("the output is text")
-}
-
-fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).expect("the output is text")
-}
 
 /// Asserts that the command fails so, with one line on stderr that says all of this.
 fn assert_refused(args: &[&str], code: Option<i32>, says: &[&str]) {
@@ -102,9 +84,6 @@ fn a_bad_kafka_setting_is_named_without_its_value() {
     assert_refused(&setting, CONFIG, &["--kafka-set", "sasl.passwort"]);
     assert!(!stderr(&cardea(&setting)).contains("canary-5150"));
 }
-
-/// The demo sources, whose secrets are text.
-const SOURCES: &str = "deploy/local/sources.yaml";
 
 fn sources_file(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("there is a temporary folder");

@@ -1,0 +1,200 @@
+//! What only a real Kafka can show.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use ::kafka::{Cluster, Config, Producer, Record};
+use events::{CanonicalTopic, Provider, RawPosition, Time, schema, wire};
+use providers::Raw;
+use serde_json::Value;
+use testkit::{Isolation, Kafka, create_topic, free_port, read_topic, wait_until};
+use uuid::Uuid;
+
+use crate::{SOURCES, command, stderr, stdout};
+
+const PARTITIONS: &str = "2";
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The program, told which Kafka and topics are the test's.
+fn at(kafka: &Kafka, args: &[&str]) -> Command {
+    let mut command = command(args);
+    command
+        .env("CARDEA_BROKERS", kafka.brokers())
+        .env("CARDEA_TOPIC_PREFIX", kafka.prefix())
+        .env("CARDEA_PARTITIONS", PARTITIONS);
+    command
+}
+
+fn run(kafka: &Kafka, args: &[&str]) -> Output {
+    at(kafka, args)
+        .output()
+        .expect("cargo has built the program")
+}
+
+/// A service that is ended with the test.
+struct Service(Child);
+
+impl Service {
+    /// Ends it as an orchestrator would; returns whether it ended well.
+    fn terminate(mut self) -> bool {
+        let pid = self.0.id().to_string();
+        let asked = Command::new("kill").arg(pid).status();
+        asked.expect("there is a program `kill`");
+        self.0.wait().expect("it is our child").success()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// Returns what `cardea topics` says of each topic: its name without the prefix, and its state.
+fn states(kafka: &Kafka, args: &[&str]) -> (Output, Vec<(String, String)>) {
+    let output = run(kafka, &[&["topics", "--json"], args].concat());
+    let list: Value = serde_json::from_slice(&output.stdout).expect("the output is JSON");
+    let list = list.as_array().expect("a list").iter();
+    let states = list.map(|topic| {
+        let text = |field: &str| topic[field].as_str().expect("a text").to_owned();
+        (text("topic").replace(kafka.prefix(), ""), text("state"))
+    });
+    let states = states.collect();
+    (output, states)
+}
+
+#[test]
+fn topics_are_created_once_and_found_good_after_that() {
+    let kafka = Kafka::shared();
+    for expected in ["missing", "created", "good"] {
+        let args: &[&str] = if expected == "missing" {
+            &["--check"]
+        } else {
+            &[]
+        };
+        let (output, states) = states(&kafka, args);
+        assert_eq!(output.status.success(), expected != "missing");
+        assert_eq!(states.len(), events::Topic::all().len());
+        for (topic, state) in states {
+            assert_eq!(state, expected, "{topic}");
+        }
+    }
+}
+
+#[test]
+fn a_topic_with_too_few_partitions_is_named_by_the_tool_and_by_a_service() {
+    let kafka = Kafka::shared();
+    create_topic(kafka.brokers(), &format!("{}raw.gxp", kafka.prefix()), 1);
+    let (output, states) = states(&kafka, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let wrong = states.iter().filter(|(_, state)| state == "wrong");
+    let wrong: Vec<_> = wrong.map(|(topic, _)| topic.as_str()).collect();
+    assert_eq!(wrong, ["raw.gxp"]);
+
+    let service = run(
+        &kafka,
+        &["ingest", "--sources", SOURCES, "--log-level", "error"],
+    );
+    assert_eq!(service.status.code(), Some(78), "{}", stderr(&service));
+    let said = stderr(&service);
+    assert!(
+        said.contains("raw.gxp` is wrong: it has 1 partitions, 2 are needed"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_ingest_accepts_of_a_simulation_is_raw_in_kafka() {
+    let kafka = Kafka::shared();
+    assert!(run(&kafka, &["topics"]).status.success());
+    let (ingest, admin) = (free_port(), free_port());
+    let (ingest, admin) = (format!("127.0.0.1:{ingest}"), format!("127.0.0.1:{admin}"));
+    let flags = ["ingest", "--sources", SOURCES, "--log-level", "error"];
+    let addresses = ["--ingest-address", &ingest, "--admin-address", &admin];
+    let mut service = at(&kafka, &[&flags[..], &addresses].concat());
+    let service = service.stderr(Stdio::null()).spawn();
+    let service = Service(service.expect("cargo has built the program"));
+    wait_until("ingest", DEADLINE, async || {
+        tokio::net::TcpStream::connect(&ingest).await.is_ok()
+    })
+    .await;
+
+    let url = format!("http://{ingest}");
+    let flags = ["simulate", "--sources", SOURCES, "--url", &url, "--json"];
+    let bounds = [
+        "--count", "300", "--rate", "1000", "--seed", "11", "--forged", "10",
+    ];
+    let simulated = run(&kafka, &[&flags[..], &bounds].concat());
+    assert!(simulated.status.success(), "{}", stdout(&simulated));
+    let summary: Value = serde_json::from_slice(&simulated.stdout).unwrap();
+    let count = |name: &str| summary["total"][name].as_u64().unwrap();
+    assert!(count("refused") > 0 && count("duplicates") > 0 && count("late") > 0);
+
+    let in_kafka: usize = Provider::ALL
+        .map(|provider| {
+            let topic = format!("{}raw.{provider}", kafka.prefix());
+            read_topic(kafka.brokers(), &topic, Isolation::ReadCommitted).len()
+        })
+        .iter()
+        .sum();
+    assert_eq!(u64::try_from(in_kafka).unwrap(), count("accepted"));
+    assert!(service.terminate());
+}
+
+#[tokio::test]
+async fn tail_shows_the_events_that_fit_from_the_beginning() {
+    let kafka = Kafka::shared();
+    assert!(run(&kafka, &["topics"]).status.success());
+    write_event(&kafka, "access.denied").await;
+    write_event(&kafka, "access.granted").await;
+    let flags = ["tail", "--from", "beginning", "--count", "1"];
+    let filter = ["--type", "access.granted", "--source", "gxp-demo"];
+    let output = run(&kafka, &[&flags[..], &filter].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let event: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(event["type"], "access.granted");
+    assert_eq!(event["data"]["source"], "gxp-demo");
+}
+
+/// Writes what a sample of GxP becomes, as the normalizer would.
+async fn write_event(kafka: &Kafka, sample: &str) {
+    let samples = providers::samples(Provider::Gxp).iter();
+    let sample = samples.into_iter().find(|known| known.name == sample);
+    let sample = sample.expect("such a sample ships");
+    let at = Time::from_seconds(1_767_225_600).expect("a time");
+    let mapped = providers::map(&Raw {
+        provider: Provider::Gxp,
+        source: "gxp-demo",
+        tenant: "demo",
+        delivery_id: Uuid::nil(),
+        received_at: at,
+        signed_at: None,
+        tail: sample.tail,
+        position: RawPosition {
+            topic: String::new(),
+            partition: 0,
+            offset: 0,
+            index: 0,
+        },
+        body: sample.body.as_bytes(),
+    });
+    let mapped = &mapped.expect("the sample is mapped")[0];
+    let id = schema::current(CanonicalTopic::Access).id;
+    let value = wire::encode(&mapped.event, id).expect("the event fits its schema");
+    let cluster = Cluster::new(&Config {
+        brokers: kafka.brokers().to_owned(),
+        topic_prefix: kafka.prefix().to_owned(),
+        kafka_set: Vec::new(),
+    });
+    let cluster = cluster.expect("the settings are good");
+    let producer = Producer::new(&cluster, DEADLINE).expect("the settings are good");
+    let topic = cluster.topic(CanonicalTopic::Access);
+    let record = Record {
+        topic: &topic,
+        key: Some(mapped.key.as_bytes()),
+        value: Some(&value),
+        ..Record::default()
+    };
+    producer.send(&record).await.expect("kafka serves");
+}
