@@ -139,12 +139,33 @@ impl GroupConsumer {
             .map_err(|error| Failure::of("assign", error))
     }
 
+    /// Answers an assignment without partitions: unanswered, the member would hear of no other.
+    pub fn assign_nothing(&self) -> Result<(), Failure> {
+        self.consumer
+            .incremental_assign(&TopicPartitionList::new())
+            .map_err(|error| Failure::of("assign", error))
+    }
+
     /// Reads an assigned partition from there on.
     pub fn seek(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
         self.consumer
             .seek_partitions(list_at(partition, offset)?, ASK)
             .map_err(|error| Failure::of("seek", error))?;
         Ok(())
+    }
+
+    /// Stops handing out records of these partitions; polling goes on for the group's sake.
+    pub fn pause(&self, partitions: &[Partition]) -> Result<(), Failure> {
+        self.consumer
+            .pause(&list(partitions))
+            .map_err(|error| Failure::of("pause", error))
+    }
+
+    /// Hands out records of paused partitions again.
+    pub fn resume(&self, partitions: &[Partition]) -> Result<(), Failure> {
+        self.consumer
+            .resume(&list(partitions))
+            .map_err(|error| Failure::of("resume", error))
     }
 
     /// Gives partitions back to the group.

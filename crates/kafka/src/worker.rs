@@ -18,6 +18,8 @@ use crate::transactor::Transactor;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// A stage that is full for so long has its partitions paused.
+const FULL_MAX: Duration = Duration::from_secs(1);
 
 /// What a worker does with records. It is told of every change of ownership, and of the fate of
 /// every transaction it wrote to.
@@ -94,6 +96,8 @@ pub struct Worker<S> {
     stage: S,
     owned: BTreeMap<Partition, Progress>,
     began_at: Option<Instant>,
+    full_since: Option<Instant>,
+    paused: bool,
     stop: Stop,
 }
 
@@ -124,13 +128,17 @@ impl<S: Stage> Worker<S> {
             stage,
             owned: BTreeMap::new(),
             began_at: None,
+            full_since: None,
+            paused: false,
             stop,
         })
     }
 
-    /// Works until it is asked to stop; then commits what is done. `Err` needs a person.
-    pub fn run(mut self) -> Result<(), Failure> {
+    /// Works until it is asked to stop; then commits what is done. `on_ready` is called once Kafka
+    /// has answered. `Err` needs a person.
+    pub fn run(mut self, on_ready: impl FnOnce()) -> Result<(), Failure> {
         self.settled(|worker| worker.out.init())?;
+        on_ready();
         while !self.stop.requested() {
             let turn = self.turn();
             self.settle(turn)?;
@@ -144,23 +152,55 @@ impl<S: Stage> Worker<S> {
     fn turn(&mut self) -> Result<(), Failure> {
         if self.stage.full() {
             self.stage.tend(self.config.poll_timeout);
-            return self.commit_if_due(Supply::Flowing);
+            self.commit_if_due(Supply::Dry)?;
+            return self.stay_member();
         }
+        self.resume()?;
         self.stage.tend(Duration::ZERO);
-        let supply = match self.consumer.poll(self.config.poll_timeout)? {
+        let supply = self.poll(self.config.poll_timeout)?;
+        self.commit_if_due(supply)
+    }
+
+    fn poll(&mut self, patience: Duration) -> Result<Supply, Failure> {
+        match self.consumer.poll(patience)? {
             Polled::Record(record) => {
                 if !self.out.is_open() {
                     begin(&self.consumer, &mut self.out, &mut self.began_at)?;
                 }
                 self.stage.take(&record, &self.out)?;
                 note(&mut self.owned, &record);
-                Supply::Flowing
+                return Ok(Supply::Flowing);
             }
-            Polled::Rebalance(event) => return self.rebalance(event),
-            Polled::OutOfRange => return self.reassign(),
-            Polled::Nothing => Supply::Dry,
-        };
-        self.commit_if_due(supply)
+            Polled::Rebalance(event) => self.rebalance(event)?,
+            Polled::OutOfRange => self.reassign()?,
+            Polled::Nothing => {}
+        }
+        Ok(Supply::Dry)
+    }
+
+    /// A stage may be full for long, but a member that does not poll is put out of its group, and
+    /// holds up the others' rebalances. Pausing throws away what was fetched, so it is for long
+    /// waits only.
+    fn stay_member(&mut self) -> Result<(), Failure> {
+        let since = *self.full_since.get_or_insert_with(Instant::now);
+        if since.elapsed() < FULL_MAX {
+            return Ok(());
+        }
+        if !self.paused {
+            self.paused = true;
+            let owned: Vec<_> = self.owned.keys().cloned().collect();
+            self.consumer.pause(&owned)?;
+        }
+        self.poll(Duration::ZERO).map(|_| ())
+    }
+
+    fn resume(&mut self) -> Result<(), Failure> {
+        self.full_since = None;
+        if !std::mem::take(&mut self.paused) {
+            return Ok(());
+        }
+        let owned: Vec<_> = self.owned.keys().cloned().collect();
+        self.consumer.resume(&owned)
     }
 
     fn commit_if_due(&mut self, supply: Supply) -> Result<(), Failure> {
@@ -178,10 +218,13 @@ impl<S: Stage> Worker<S> {
         if age >= limit { self.commit() } else { Ok(()) }
     }
 
-    /// Ends the open transaction, if there is one.
+    /// Ends the open transaction; begins one for what the stage has left to record.
     fn commit(&mut self) -> Result<(), Failure> {
         if !self.out.is_open() {
-            return Ok(());
+            if !self.stage.pending() {
+                return Ok(());
+            }
+            begin(&self.consumer, &mut self.out, &mut self.began_at)?;
         }
         let done = self.stage.conclude(&self.out)?;
         let offsets = self.with_positions(done);
@@ -249,16 +292,17 @@ impl<S: Stage> Worker<S> {
             let progress = self.owned.get(partition);
             progress.is_some_and(|progress| progress.committed == *at)
         });
-        if at_end {
-            info!("transaction took place");
-            self.accept(offsets);
-            Ok(())
-        } else if at_start {
+        // Where no offset was to move they tell nothing; writing the same again does no harm then.
+        if at_start {
             info!("transaction did not take place");
             for (partition, offset) in self.stage.refused() {
                 self.consumer.seek(&partition, offset)?;
                 self.owned.entry(partition).or_default().taken = None;
             }
+            Ok(())
+        } else if at_end {
+            info!("transaction took place");
+            self.accept(offsets);
             Ok(())
         } else {
             self.reassign()
@@ -296,12 +340,16 @@ impl<S: Stage> Worker<S> {
     }
 
     fn rebalance(&mut self, event: Rebalance) -> Result<(), Failure> {
+        self.resume()?;
         match event {
             Rebalance::Assigned(partitions) => {
                 info!(partitions = partitions.len(), "partitions assigned");
                 // The open transaction was begun by a member of an older generation.
                 let ended = self.commit();
                 self.settle(ended)?;
+                if partitions.is_empty() {
+                    return self.consumer.assign_nothing();
+                }
                 for partition in partitions {
                     self.settled(|worker| {
                         let start = worker.rebuild(&partition)?;
