@@ -1,0 +1,238 @@
+//! Which events a subscription wants.
+
+use std::fmt;
+use std::str::FromStr;
+
+use events::{EventType, Provider};
+use serde::{Deserialize, Serialize};
+
+/// One entry of `event_types`: `*`, `access.*`, `access.granted`, `gxp:*`, `gxp:access.granted`.
+///
+/// Before the colon stands a provider; then the rest is a native type. Without one the name is a
+/// canonical type if such a type exists, else a native type of whichever provider has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Pattern {
+    vocabulary: Vocabulary,
+    name: Name,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Vocabulary {
+    Canonical,
+    Native(Option<Provider>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Name {
+    Exact(String),
+    /// What stands before the `*` at the end.
+    StartsWith(String),
+}
+
+/// A text that is no pattern.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadPattern {
+    #[error("an event type is empty; write `*` for all")]
+    Empty,
+    #[error("`{0}`: `*` may only stand at the end")]
+    InnerStar(String),
+    #[error("`{pattern}`: {source}")]
+    Provider {
+        pattern: String,
+        #[source]
+        source: events::UnknownName,
+    },
+}
+
+/// What a filter looks at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Traits<'a> {
+    pub(crate) event_type: &'a str,
+    pub(crate) provider: &'a str,
+    pub(crate) native_type: &'a str,
+    pub(crate) source: &'a str,
+}
+
+/// Tells whether an event is wanted; an empty list of sources means all.
+pub(crate) fn wanted(patterns: &[Pattern], sources: &[String], event: Traits<'_>) -> bool {
+    let from_here = sources.is_empty() || sources.iter().any(|source| source == event.source);
+    from_here && patterns.iter().any(|pattern| pattern.matches(event))
+}
+
+impl Pattern {
+    fn matches(&self, event: Traits<'_>) -> bool {
+        match self.vocabulary {
+            Vocabulary::Canonical => self.name.matches(event.event_type),
+            Vocabulary::Native(None) => self.name.matches(event.native_type),
+            Vocabulary::Native(Some(provider)) => {
+                provider.name() == event.provider && self.name.matches(event.native_type)
+            }
+        }
+    }
+}
+
+impl Name {
+    fn parse(text: &str, whole: &str) -> Result<Self, BadPattern> {
+        let (name, star) = match text.strip_suffix('*') {
+            Some(start) => (start, true),
+            None => (text, false),
+        };
+        if name.contains('*') {
+            return Err(BadPattern::InnerStar(whole.to_owned()));
+        }
+        Ok(match (name, star) {
+            ("", false) => return Err(BadPattern::Empty),
+            (_, false) => Self::Exact(name.to_owned()),
+            (_, true) => Self::StartsWith(name.to_owned()),
+        })
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Exact(exact) => exact == name,
+            Self::StartsWith(start) => name.starts_with(start),
+        }
+    }
+}
+
+impl FromStr for Pattern {
+    type Err = BadPattern;
+
+    fn from_str(text: &str) -> Result<Self, BadPattern> {
+        let text = text.trim();
+        if let Some((provider, native)) = text.split_once(':') {
+            let provider = provider.parse().map_err(|source| BadPattern::Provider {
+                pattern: text.to_owned(),
+                source,
+            })?;
+            return Ok(Self {
+                vocabulary: Vocabulary::Native(Some(provider)),
+                name: Name::parse(native, text)?,
+            });
+        }
+        let name = Name::parse(text, text)?;
+        let canonical = EventType::ALL.iter().any(|kind| name.matches(kind.name()));
+        let vocabulary = if canonical {
+            Vocabulary::Canonical
+        } else {
+            Vocabulary::Native(None)
+        };
+        Ok(Self { vocabulary, name })
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Vocabulary::Native(Some(provider)) = self.vocabulary {
+            write!(f, "{provider}:")?;
+        }
+        match &self.name {
+            Name::Exact(name) => f.write_str(name),
+            Name::StartsWith(start) => write!(f, "{start}*"),
+        }
+    }
+}
+
+impl TryFrom<String> for Pattern {
+    type Error = BadPattern;
+
+    fn try_from(text: String) -> Result<Self, BadPattern> {
+        text.parse()
+    }
+}
+
+impl From<Pattern> for String {
+    fn from(pattern: Pattern) -> Self {
+        pattern.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: Traits<'_> = Traits {
+        event_type: "access.granted",
+        provider: "gxp",
+        native_type: "access.check",
+        source: "hq-doors",
+    };
+
+    fn matches(pattern: &str) -> bool {
+        wanted(&[pattern.parse().unwrap()], &[], EVENT)
+    }
+
+    #[test]
+    fn canonical_and_native_patterns_match() {
+        let patterns = [
+            "*",
+            "access.*",
+            "access.granted",
+            "gxp:*",
+            "gxp:access.*",
+            "gxp:access.check",
+            "access.check",
+        ];
+        for pattern in patterns {
+            assert!(matches(pattern), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn other_events_do_not_match() {
+        let patterns = [
+            "access.denied",
+            "access.grante",
+            "credential.*",
+            "genea:*",
+            "gxp:access.granted",
+            "gxp:access",
+            "access.chec",
+            "BOOKING_*",
+        ];
+        for pattern in patterns {
+            assert!(!matches(pattern), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_bare_name_is_canonical_if_such_a_type_exists() {
+        let native = Traits {
+            event_type: "account.other",
+            native_type: "access.granted",
+            ..EVENT
+        };
+        assert!(!wanted(&["access.granted".parse().unwrap()], &[], native));
+        assert!(wanted(
+            &["gxp:access.granted".parse().unwrap()],
+            &[],
+            native
+        ));
+    }
+
+    #[test]
+    fn only_the_named_sources_match() {
+        let all = ["*".parse().unwrap()];
+        assert!(wanted(&all, &["other".into(), "hq-doors".into()], EVENT));
+        assert!(!wanted(&all, &["other".into()], EVENT));
+        assert!(!wanted(&[], &[], EVENT));
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        for text in ["", " ", "gxp:", "a*b", "**", "nobody:x"] {
+            assert!(text.parse::<Pattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_survives_json() {
+        for text in ["*", "access.*", "gxp:*", "gxp:access.granted", "NATIVE"] {
+            let pattern: Pattern = text.parse().unwrap();
+            assert_eq!(pattern.to_string(), text);
+            let json = serde_json::to_string(&pattern).unwrap();
+            assert_eq!(serde_json::from_str::<Pattern>(&json).unwrap(), pattern);
+        }
+    }
+}

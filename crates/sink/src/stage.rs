@@ -1,0 +1,448 @@
+//! The sink's part of the worker's loop: take events, make attempts, record what became of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use events::{CanonicalTopic, Time, Topic, wire};
+use kafka::{
+    BorrowedMessage, Cluster, Failure, Headers as _, Message as _, Partition, Record, Scanner,
+    Stage, Stop, Transactor,
+};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tracing::{debug, error, info};
+use uuid::Uuid;
+
+use crate::client::{Client, Message};
+use crate::config::Config;
+use crate::filter::Traits;
+use crate::ledger::{Event, Ledger, Now, Owed, Ticket, Write};
+use crate::metrics::Metrics;
+use crate::rows::{self, Header};
+use crate::schedule::Schedule;
+use crate::subscriptions::Live;
+use crate::verdict::{Ending, Fault, Reason, judge};
+
+/// How long the last transaction waits for attempts that are under way.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+const LAST_STEP: Duration = Duration::from_millis(20);
+
+/// What the stage works with beside Kafka. Time and randomness come from outside.
+#[derive(Clone, Debug)]
+pub(crate) struct Means {
+    pub(crate) runtime: Handle,
+    pub(crate) live: Live,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: fn() -> Time,
+    /// Gives numbers from 0 to 1.
+    pub(crate) random: fn() -> f64,
+    pub(crate) stop: Stop,
+}
+
+/// Delivers the events of the partitions that are ours.
+pub(crate) struct Deliver {
+    means: Means,
+    scanner: Scanner,
+    names: Names,
+    ledger: Ledger,
+    client: Client,
+    schedule: Schedule,
+    attempt_within: Duration,
+    owed_max: usize,
+    /// One permit for each request under way. It comes back with the result, so that the channel
+    /// has room for every result.
+    requests: Arc<Semaphore>,
+    results: Receiver<Outcome>,
+    report_to: SyncSender<Outcome>,
+}
+
+/// Physical topic names, built once.
+struct Names {
+    /// `retries.<topic>` by canonical topic.
+    retries: HashMap<String, String>,
+    dead_letters: String,
+    attempts: String,
+}
+
+/// How one request ended.
+struct Outcome {
+    ticket: Ticket,
+    ending: Ending,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Reports the end of a request, also when its task dies.
+struct Report {
+    ticket: Ticket,
+    ending: Ending,
+    permit: Option<OwnedSemaphorePermit>,
+    to: SyncSender<Outcome>,
+}
+
+impl Report {
+    fn of(mut self, ending: Ending) {
+        self.ending = ending;
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        let outcome = Outcome {
+            ticket: self.ticket,
+            ending: self.ending,
+            _permit: self.permit.take(),
+        };
+        if self.to.try_send(outcome).is_err() {
+            debug!("the worker is gone, nobody hears of an attempt");
+        }
+    }
+}
+
+impl Deliver {
+    pub(crate) fn new(config: &Config, cluster: &Cluster, means: Means) -> Result<Self, Failure> {
+        let requests = usize::try_from(config.sink_requests).unwrap_or(usize::MAX);
+        let (report_to, results) = sync_channel(requests);
+        Ok(Self {
+            scanner: Scanner::new(cluster)?,
+            names: Names::new(cluster),
+            ledger: Ledger::new(usize::try_from(config.sink_window).unwrap_or(usize::MAX)),
+            client: Client::new(config.reach.reach(), config.attempt_timeout),
+            schedule: config.schedule(),
+            attempt_within: config.attempt_timeout,
+            owed_max: usize::try_from(config.sink_owed).unwrap_or(usize::MAX),
+            requests: Arc::new(Semaphore::new(requests)),
+            results,
+            report_to,
+            means,
+        })
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            wall: (self.means.clock)(),
+            steady: Instant::now(),
+        }
+    }
+
+    /// Begins every attempt that is due, as far as there is room.
+    fn begin_due(&mut self) {
+        loop {
+            let Ok(permit) = Arc::clone(&self.requests).try_acquire_owned() else {
+                return;
+            };
+            let Some((ticket, owed)) = self.ledger.begin(self.now()) else {
+                return;
+            };
+            self.attempt(ticket, &owed, permit);
+        }
+    }
+
+    fn attempt(&mut self, ticket: Ticket, owed: &Owed, permit: OwnedSemaphorePermit) {
+        let live = self.means.live.borrow().clone();
+        let Some(subscription) = live.and_then(|live| live.get(owed.subscription).cloned()) else {
+            info!(subscription = %owed.subscription, "subscription is gone, an event is dropped");
+            return self.ledger.unwanted(ticket);
+        };
+        let Some(body) = body(&owed.event) else {
+            error!(event.id = %owed.event.id, "event cannot be decoded, it becomes a dead letter");
+            return self.ledger.impossible(ticket, Reason::Undecodable);
+        };
+        let message = Message {
+            id: owed.event.id.to_string(),
+            body,
+            sent_at: (self.means.clock)(),
+        };
+        let report = Report {
+            ticket,
+            ending: Ending::Failed(Fault::Broken),
+            permit: Some(permit),
+            to: self.report_to.clone(),
+        };
+        let client = self.client.clone();
+        self.means.runtime.spawn(async move {
+            let ending = client.send(&subscription, message).await;
+            report.of(ending);
+        });
+    }
+
+    /// Notes the results that have come; waits for the first no longer than that.
+    fn hear(&mut self, patience: Duration) {
+        let first = match patience {
+            Duration::ZERO => self.results.try_recv().ok(),
+            patience => self.results.recv_timeout(patience).ok(),
+        };
+        let mut next = first;
+        while let Some(outcome) = next {
+            self.note(&outcome);
+            next = self.results.try_recv().ok();
+        }
+    }
+
+    fn note(&mut self, outcome: &Outcome) {
+        let random = (self.means.random)();
+        let (ending, now) = (outcome.ending, self.now());
+        let schedule = &self.schedule;
+        let judge = |attempts| judge(ending, attempts, schedule, random);
+        if let Some(verdict) = self.ledger.ended(outcome.ticket, ending, now, judge) {
+            self.means.metrics.attempt(verdict);
+        }
+    }
+
+    fn pass_slow(&mut self) {
+        let (now, random) = (self.now(), (self.means.random)());
+        let (schedule, attempt_within) = (&self.schedule, self.attempt_within);
+        self.ledger.pass_slow(now, |attempts| {
+            let wait = schedule.wait(attempts, random, None);
+            attempt_within + wait.unwrap_or(Duration::ZERO)
+        });
+    }
+
+    fn write(&self, write: &Write, out: &Transactor) -> Result<(), Failure> {
+        let owed = write.owed();
+        let (key, number) = (rows::key(owed), owed.partition.number);
+        let wire = Some(owed.event.wire.as_ref());
+        let retries = self.names.retries(&owed.partition)?;
+        match write {
+            Write::Row { due_at, .. } => {
+                let headers = rows::retry_headers(owed, *due_at);
+                send(out, (retries, Some(number)), &key, &headers, wire)
+            }
+            Write::NoRow(_) => send(out, (retries, Some(number)), &key, &[], None),
+            Write::DeadLetter { reason, ending, .. } => {
+                let headers = rows::dead_letter_headers(owed, *reason, *ending);
+                send(out, (&self.names.dead_letters, None), &key, &headers, wire)
+            }
+            Write::Attempt {
+                began_at,
+                took,
+                ending,
+                verdict,
+                ..
+            } => {
+                let value = rows::attempt_json(owed, *began_at, *took, *ending, *verdict);
+                let key = owed.subscription.to_string();
+                send(out, (&self.names.attempts, None), &key, &[], Some(&value))
+            }
+        }
+    }
+
+    fn count_committed(&self) {
+        let metrics = &self.means.metrics;
+        for write in self.ledger.writes() {
+            match write {
+                Write::DeadLetter { reason, .. } => metrics.dead_letter(*reason),
+                Write::Attempt { took, .. } => {
+                    metrics.attempt_seconds.observe(took.as_secs_f64());
+                }
+                Write::Row { .. } | Write::NoRow(_) => {}
+            }
+        }
+    }
+
+    fn show(&self) {
+        let gauge = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        let metrics = &self.means.metrics;
+        metrics.owed.set(gauge(self.ledger.owed()));
+        metrics.window_used.set(gauge(self.ledger.used()));
+    }
+
+    /// Takes over the rows of a partition of `retries`.
+    fn restore(&mut self, partition: &Partition) -> Result<(), Failure> {
+        let retries = Partition {
+            topic: self.names.retries(partition)?.into(),
+            number: partition.number,
+        };
+        let mut found = HashMap::new();
+        let mut unreadable = 0_u64;
+        self.scanner.scan(&retries, 0, |record| {
+            match read_row(partition, record) {
+                Ok((key, Some(row))) => {
+                    found.insert(key, row);
+                }
+                Ok((key, None)) => {
+                    found.remove(&key);
+                }
+                Err(error) => {
+                    error!(partition = %retries, offset = record.offset(), %error, "a retry is passed over");
+                    unreadable += 1;
+                }
+            }
+            Ok(())
+        })?;
+        self.means.metrics.unreadable.inc_by(unreadable);
+        let now = self.now();
+        for (owed, due_at) in found.into_values() {
+            self.ledger.restore(owed, due_at, now);
+        }
+        Ok(())
+    }
+}
+
+impl Stage for Deliver {
+    fn assign(
+        &mut self,
+        partition: &Partition,
+        committed: Option<i64>,
+        earliest: i64,
+    ) -> Result<i64, Failure> {
+        let start = committed.unwrap_or(earliest);
+        self.ledger.revoke(partition);
+        self.ledger.assign(partition.clone(), start);
+        self.restore(partition)?;
+        Ok(start)
+    }
+
+    fn revoke(&mut self, partition: &Partition) {
+        self.ledger.revoke(partition);
+    }
+
+    fn take(&mut self, record: &BorrowedMessage<'_>, _out: &Transactor) -> Result<(), Failure> {
+        let partition = Partition {
+            topic: record.topic().into(),
+            number: record.partition(),
+        };
+        self.means.metrics.events.inc();
+        let at = (&partition, record.offset());
+        let Some((event, traits)) = read_event(record) else {
+            error!(%partition, offset = at.1, "a record is no canonical event and is passed over");
+            self.means.metrics.unreadable.inc();
+            self.ledger.pass(at);
+            return Ok(());
+        };
+        let now = self.now();
+        let live = self.means.live.borrow().clone().unwrap_or_default();
+        self.ledger
+            .take(at, &Arc::new(event), live.wanting(traits), now);
+        self.begin_due();
+        Ok(())
+    }
+
+    fn tend(&mut self, patience: Duration) {
+        self.hear(Duration::ZERO);
+        self.pass_slow();
+        self.begin_due();
+        if !patience.is_zero() && self.full() {
+            self.hear(patience);
+            self.begin_due();
+        }
+        self.show();
+    }
+
+    /// Due events go before new ones; an event that more subscriptions want than the window has
+    /// places for is begun bit by bit.
+    fn full(&self) -> bool {
+        let crowded = self.ledger.owed() >= self.owed_max;
+        crowded || self.ledger.full() || self.ledger.overdue(Instant::now())
+    }
+
+    fn pending(&self) -> bool {
+        let last = self.means.stop.requested() && self.ledger.holding();
+        last || self.ledger.pending()
+    }
+
+    fn conclude(&mut self, out: &Transactor) -> Result<Vec<(Partition, i64)>, Failure> {
+        if self.means.stop.requested() {
+            let deadline = Instant::now() + LAST_WAIT;
+            while self.ledger.holding() && Instant::now() < deadline {
+                self.hear(LAST_STEP);
+            }
+            self.pass_slow();
+        }
+        for write in self.ledger.writes() {
+            self.write(write, out)?;
+        }
+        Ok(self.ledger.prefixes())
+    }
+
+    fn committed(&mut self) {
+        self.count_committed();
+        self.ledger.committed();
+    }
+
+    /// What was to be written is written with the next transaction.
+    fn refused(&mut self) -> Vec<(Partition, i64)> {
+        Vec::new()
+    }
+}
+
+/// Reads what a filter asks for from the CloudEvents headers, without decoding the value.
+fn read_event<'a>(record: &'a BorrowedMessage<'_>) -> Option<(Event, Traits<'a>)> {
+    let text = |name| std::str::from_utf8(header(record, name)?).ok();
+    let traits = Traits {
+        event_type: text("ce_type")?,
+        provider: text("ce_provider")?,
+        native_type: text("ce_nativetype")?,
+        source: text("ce_source")?.strip_prefix("/sources/")?,
+    };
+    let event = Event {
+        id: text("ce_id")?.parse().ok()?,
+        key: Bytes::copy_from_slice(record.key()?),
+        wire: Bytes::copy_from_slice(record.payload()?),
+    };
+    Some((event, traits))
+}
+
+type Row = ((crate::SubscriptionId, Uuid), Option<(Owed, Time)>);
+
+fn read_row(partition: &Partition, record: &BorrowedMessage<'_>) -> Result<Row, rows::BadRow> {
+    let key = rows::parse_key(record.key().unwrap_or_default())?;
+    let Some(value) = record.payload() else {
+        return Ok((key, None));
+    };
+    let row = rows::parse_retry(partition, key, |name| header(record, name), value)?;
+    Ok((key, Some(row)))
+}
+
+fn header<'a>(record: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a [u8]> {
+    let headers = record.headers()?;
+    let found = headers.iter().find(|header| header.key == name);
+    found.and_then(|header| header.value)
+}
+
+/// Returns the event as a CloudEvent in structured mode.
+fn body(event: &Event) -> Option<Bytes> {
+    let key = std::str::from_utf8(&event.key).ok()?;
+    let decoded = wire::decode(&event.wire).ok()?;
+    let json = serde_json::to_vec(&wire::cloudevent_json(&decoded, key)).ok()?;
+    Some(json.into())
+}
+
+fn send(
+    out: &Transactor,
+    (topic, partition): (&str, Option<i32>),
+    key: &str,
+    headers: &[Header],
+    value: Option<&[u8]>,
+) -> Result<(), Failure> {
+    let headers: Vec<(&str, &[u8])> = headers.iter().map(|(n, v)| (*n, v.as_ref())).collect();
+    out.send(&Record {
+        topic,
+        partition,
+        key: Some(key.as_bytes()),
+        headers: &headers,
+        value,
+    })
+}
+
+impl Names {
+    fn new(cluster: &Cluster) -> Self {
+        let retries = CanonicalTopic::ALL.map(|topic| {
+            let canonical = cluster.topic(Topic::Canonical(topic));
+            (canonical, cluster.topic(Topic::Retries(topic)))
+        });
+        Self {
+            retries: retries.into(),
+            dead_letters: cluster.topic(Topic::DeadLetters),
+            attempts: cluster.topic(Topic::Attempts),
+        }
+    }
+
+    fn retries(&self, canonical: &Partition) -> Result<&str, Failure> {
+        let found = self.retries.get(canonical.topic.as_ref());
+        let unknown = || Failure::fatal(format!("{} is no canonical topic", canonical.topic));
+        found.map(String::as_str).ok_or_else(unknown)
+    }
+}
