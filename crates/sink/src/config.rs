@@ -8,7 +8,8 @@ use crate::schedule::Schedule;
 /// Flags of the sink.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Config {
-    /// How many attempts a crash may repeat at most; so many are made before the first is recorded.
+    /// How many attempts may be unrecorded, so that a crash repeats them; those that take longer than
+    /// a second are recorded while they are under way.
     #[arg(long, env = "CARDEA_SINK_WINDOW", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=65_536))]
     pub sink_window: u32,
     /// How many requests may be under way at once.

@@ -320,10 +320,17 @@ impl Ledger {
         &self.writes
     }
 
-    /// Returns how far each partition has come, where that is further than what is committed.
+    /// Returns how far each partition has come that the next transaction has to do with. One whose
+    /// prefix stays is named as well if something is written for it: only a transaction with its
+    /// offset is refused when the partition has another owner by now (kafka-rules 14).
     pub(crate) fn prefixes(&self) -> Vec<(Partition, i64)> {
-        let moved = self.shares.iter().filter(|(_, share)| share.moved());
-        moved
+        let written: HashSet<_> = self.writes.iter().map(|w| &w.owed().partition).collect();
+        let concerned = |(partition, share): &(&Partition, &Share)| {
+            share.moved() || written.contains(partition)
+        };
+        self.shares
+            .iter()
+            .filter(concerned)
             .map(|(partition, share)| (partition.clone(), share.prefix()))
             .collect()
     }

@@ -13,7 +13,7 @@ use kafka::{
 };
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::{debug, error, info};
+use tracing::{debug, error};
 use uuid::Uuid;
 
 use crate::client::{Client, Message};
@@ -143,7 +143,7 @@ impl Deliver {
     fn attempt(&mut self, ticket: Ticket, owed: &Owed, permit: OwnedSemaphorePermit) {
         let live = self.means.live.borrow().clone();
         let Some(subscription) = live.and_then(|live| live.get(owed.subscription).cloned()) else {
-            info!(subscription = %owed.subscription, "subscription is gone, an event is dropped");
+            debug!(subscription = %owed.subscription, "subscription is gone, an event is dropped");
             return self.ledger.unwanted(ticket);
         };
         let Some(body) = body(&owed.event) else {

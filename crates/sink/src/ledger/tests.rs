@@ -206,6 +206,21 @@ fn what_is_not_committed_is_written_again() {
 }
 
 #[test]
+fn what_is_written_goes_with_the_offset_of_its_partition() {
+    let mut books = Books::new(10);
+    books.take(100, 1);
+    let first = books.begin(0);
+    books.end(first, FAILED, RETRY, 0);
+    books.ledger.committed();
+    assert_eq!(books.prefix(), None);
+    let second = books.begin(5);
+    books.end(second, OK, Verdict::Done, 5);
+    assert_eq!(books.prefix(), Some(101));
+    books.ledger.committed();
+    assert_eq!(books.prefix(), None);
+}
+
+#[test]
 fn the_window_counts_what_a_crash_would_repeat() {
     let mut books = Books::new(2);
     for offset in 100..104 {

@@ -87,7 +87,7 @@ async fn a_full_sink_shares_its_partitions_and_goes_on_later() {
     let setting = Setting::new(4);
     let endpoint = Endpoint::start(Answer::status(500));
     setting.subscribe(&endpoint.url(), &["*"]).await;
-    let mut narrow = config(&[2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000, 2_000]);
+    let mut narrow = config(&[1_000, 1_000, 1_000]);
     narrow.sink_owed = 10;
     for number in 1..=60 {
         setting.publish(&event(number, GRANTED)).await;
