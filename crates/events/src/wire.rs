@@ -14,8 +14,9 @@ pub use cloudevents::{ce_headers, cloudevent_json};
 const MAGIC: u8 = 0;
 const PREFIX_BYTES: usize = 5;
 
-/// No event is larger. The Avro reader is held to it as well, as it trusts the lengths it reads.
-const EVENT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// No event is larger; a topic takes records of 4 MiB, of which key and headers need a part. The
+/// Avro reader is held to it as well, as it trusts the lengths it reads.
+const EVENT_BYTES_MAX: usize = 3 * 1024 * 1024;
 
 /// Bytes that are no event, or an event that has no bytes.
 ///

@@ -132,24 +132,18 @@ impl GroupConsumer {
         Ok(low)
     }
 
-    /// Starts reading a partition there.
-    pub fn assign(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
+    /// Answers an assignment: starts reading each partition there. An assignment of nothing wants
+    /// its answer as well.
+    pub fn assign(&self, starts: &[(Partition, i64)]) -> Result<(), Failure> {
         self.consumer
-            .incremental_assign(&list_at(partition, offset)?)
-            .map_err(|error| Failure::of("assign", error))
-    }
-
-    /// Answers an assignment without partitions: unanswered, the member would hear of no other.
-    pub fn assign_nothing(&self) -> Result<(), Failure> {
-        self.consumer
-            .incremental_assign(&TopicPartitionList::new())
+            .incremental_assign(&list_at(starts)?)
             .map_err(|error| Failure::of("assign", error))
     }
 
     /// Reads an assigned partition from there on.
     pub fn seek(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
         self.consumer
-            .seek_partitions(list_at(partition, offset)?, ASK)
+            .seek_partitions(list_at(&[(partition.clone(), offset)])?, ASK)
             .map_err(|error| Failure::of("seek", error))?;
         Ok(())
     }
@@ -210,10 +204,12 @@ fn list(partitions: &[Partition]) -> TopicPartitionList {
     list
 }
 
-fn list_at(partition: &Partition, offset: i64) -> Result<TopicPartitionList, Failure> {
-    let mut list = TopicPartitionList::with_capacity(1);
-    list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(offset))
-        .map_err(|error| Failure::of("name an offset", error))?;
+pub(crate) fn list_at(offsets: &[(Partition, i64)]) -> Result<TopicPartitionList, Failure> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (partition, offset) in offsets {
+        list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(*offset))
+            .map_err(|error| Failure::of("name an offset", error))?;
+    }
     Ok(list)
 }
 
@@ -252,8 +248,14 @@ impl ConsumerContext for Deferred {
     ) {
         if self.closing.load(Ordering::Acquire) {
             // Nobody will answer any more; the worker has let go of its state.
-            if let Err(error) = consumer.incremental_unassign(list) {
-                debug!(%error, "unassign while closing");
+            let answered = match code {
+                RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                    consumer.incremental_assign(list)
+                }
+                _ => consumer.incremental_unassign(list),
+            };
+            if let Err(error) = answered {
+                debug!(%error, "answer while closing");
             }
             return;
         }
@@ -280,12 +282,14 @@ impl Drop for GroupConsumer {
         let context = self.consumer.context();
         context.closing.store(true, Ordering::Release);
         while let Some(event) = context.next() {
-            let unanswered = match event {
-                Rebalance::Assigned(_) => continue,
-                Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => partitions,
+            let answered = match event {
+                Rebalance::Assigned(_) => self.assign(&[]),
+                Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
+                    self.release(&partitions)
+                }
             };
-            if let Err(error) = self.release(&unanswered) {
-                warn!(%error, "release while closing");
+            if let Err(error) = answered {
+                warn!(%error, "answer while closing");
             }
         }
     }

@@ -22,4 +22,4 @@ pub use table::{Table, Update};
 pub use tail::{Start, Tail};
 pub use topics::{Cleanup, Finding, Timestamps, TopicSpec, Verdict, broker_count, check, create};
 pub use transactor::{Record, Transactor};
-pub use worker::{Stage, Stop, Worker, WorkerConfig};
+pub use worker::{Reached, Stage, Stop, Worker, WorkerConfig};

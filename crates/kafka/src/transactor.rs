@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -11,11 +12,10 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{
     BaseProducer, BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext,
 };
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use crate::config::Cluster;
 use crate::failure::Failure;
-use crate::group::Partition;
+use crate::group::{Partition, list_at};
 use crate::topics::RECORD_BYTES_MAX;
 
 /// A broker ends a transaction that its owner has left after this time, so that readers of
@@ -144,7 +144,7 @@ impl Transactor {
             && !offsets.is_empty()
         {
             producer
-                .send_offsets_to_transaction(&offset_list(offsets)?, member, CALL)
+                .send_offsets_to_transaction(&list_at(offsets)?, member, CALL)
                 .map_err(|error| Failure::of("send offsets", error))?;
         }
         producer
@@ -196,15 +196,6 @@ fn base_record<'a>(record: &Record<'a>) -> BaseRecord<'a, [u8], [u8]> {
         headers: Some(headers),
         delivery_opaque: (),
     }
-}
-
-fn offset_list(offsets: &[(Partition, i64)]) -> Result<TopicPartitionList, Failure> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (partition, next) in offsets {
-        list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(*next))
-            .map_err(|error| Failure::of("name an offset", error))?;
-    }
-    Ok(list)
 }
 
 impl ClientContext for Failed {}

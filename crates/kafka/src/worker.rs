@@ -49,15 +49,35 @@ pub trait Stage {
     /// Tells whether a commit would record anything.
     fn pending(&self) -> bool;
 
-    /// Writes the last of a transaction and returns how far each partition came: the offset after
-    /// the last record that is done.
-    fn conclude(&mut self, out: &Transactor) -> Result<Vec<(Partition, i64)>, Failure>;
+    /// Writes the last of a transaction and returns where each partition is to be read on, as
+    /// `reached` tells it from the offset after the last record that is done.
+    fn conclude(
+        &mut self,
+        out: &Transactor,
+        reached: &Reached,
+    ) -> Result<Vec<(Partition, i64)>, Failure>;
 
     /// The transaction took place.
     fn committed(&mut self);
 
     /// The transaction did not take place. Returns from where records are wanted again.
     fn refused(&mut self) -> Vec<(Partition, i64)>;
+}
+
+/// How far the reader is past what it handed out.
+#[derive(Debug, Default)]
+pub struct Reached(BTreeMap<Partition, (i64, i64)>);
+
+impl Reached {
+    /// Returns the offset to commit for a partition whose records before `next` are done. Where
+    /// that is all the stage was given, the reader's position stands in: it counts the transaction
+    /// markers that follow, without which lag would never be zero (kafka-rules 9).
+    pub fn after(&self, partition: &Partition, next: i64) -> i64 {
+        match self.0.get(partition) {
+            Some((taken, position)) if *taken == next => next.max(*position),
+            Some(_) | None => next,
+        }
+    }
 }
 
 /// How a worker is called and how often it commits.
@@ -226,8 +246,8 @@ impl<S: Stage> Worker<S> {
             }
             begin(&self.consumer, &mut self.out, &mut self.began_at)?;
         }
-        let done = self.stage.conclude(&self.out)?;
-        let offsets = self.with_positions(done);
+        let reached = self.reached();
+        let offsets = self.stage.conclude(&self.out, &reached)?;
         self.began_at = None;
         match self.out.commit(&offsets) {
             Ok(()) => {
@@ -251,22 +271,12 @@ impl<S: Stage> Worker<S> {
         self.stage.committed();
     }
 
-    /// Where all that was taken is done, the reader's position stands in: it counts the
-    /// transaction markers that follow (kafka-rules 9).
-    fn with_positions(&self, done: Vec<(Partition, i64)>) -> Vec<(Partition, i64)> {
-        let exact = |(partition, next): (Partition, i64)| {
-            let taken = self
-                .owned
-                .get(&partition)
-                .and_then(|progress| progress.taken);
-            let position = match taken {
-                Some(taken) if taken == next => self.consumer.position(&partition),
-                Some(_) | None => None,
-            };
-            let next = position.map_or(next, |position| position.max(next));
-            (partition, next)
-        };
-        done.into_iter().map(exact).collect()
+    fn reached(&self) -> Reached {
+        let positions = self.owned.iter().filter_map(|(partition, progress)| {
+            let position = self.consumer.position(partition)?;
+            Some((partition.clone(), (progress.taken?, position)))
+        });
+        Reached(positions.collect())
     }
 
     /// Finds out by the stable offsets whether a transaction took place (kafka-rules 3).
@@ -347,16 +357,15 @@ impl<S: Stage> Worker<S> {
                 // The open transaction was begun by a member of an older generation.
                 let ended = self.commit();
                 self.settle(ended)?;
-                if partitions.is_empty() {
-                    return self.consumer.assign_nothing();
-                }
+                let mut starts = Vec::with_capacity(partitions.len());
                 for partition in partitions {
                     self.settled(|worker| {
                         let start = worker.rebuild(&partition)?;
-                        worker.consumer.assign(&partition, start)
+                        starts.push((partition.clone(), start));
+                        Ok(())
                     })?;
                 }
-                Ok(())
+                self.settled(|worker| worker.consumer.assign(&starts))
             }
             Rebalance::Revoked(partitions) => {
                 info!(partitions = partitions.len(), "partitions revoked");

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use events::{CanonicalTopic, Time, Topic, wire};
 use kafka::{
-    BorrowedMessage, Cluster, Failure, Headers as _, Message as _, Partition, Record, Scanner,
-    Stage, Stop, Transactor,
+    BorrowedMessage, Cluster, Failure, Headers as _, Message as _, Partition, Reached, Record,
+    Scanner, Stage, Stop, Transactor,
 };
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -343,7 +343,11 @@ impl Stage for Deliver {
         last || self.ledger.pending()
     }
 
-    fn conclude(&mut self, out: &Transactor) -> Result<Vec<(Partition, i64)>, Failure> {
+    fn conclude(
+        &mut self,
+        out: &Transactor,
+        reached: &Reached,
+    ) -> Result<Vec<(Partition, i64)>, Failure> {
         if self.means.stop.requested() {
             let deadline = Instant::now() + LAST_WAIT;
             while self.ledger.holding() && Instant::now() < deadline {
@@ -354,7 +358,12 @@ impl Stage for Deliver {
         for write in self.ledger.writes() {
             self.write(write, out)?;
         }
-        Ok(self.ledger.prefixes())
+        let prefixes = self.ledger.prefixes().into_iter();
+        let ends = prefixes.map(|(partition, next)| {
+            let next = reached.after(&partition, next);
+            (partition, next)
+        });
+        Ok(ends.collect())
     }
 
     fn committed(&mut self) {

@@ -10,5 +10,7 @@ mod wait;
 pub use crate::cluster::Cluster;
 pub use crate::endpoint::{Answer, Endpoint};
 pub use crate::kafka::Kafka;
-pub use crate::topics::{Isolation, OwnedRecord, create_topic, delete_topics, read_topic};
+pub use crate::topics::{
+    Isolation, OwnedRecord, create_topic, delete_group, delete_topics, read_topic,
+};
 pub use crate::wait::{free_port, wait_until};

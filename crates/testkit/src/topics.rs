@@ -67,6 +67,16 @@ pub fn delete_topics(brokers: &str, prefix: &str) {
     }
 }
 
+/// Deletes a consumer group with its offsets; `false` while it still has members.
+pub fn delete_group(brokers: &str, group: &str) -> bool {
+    let mut deleted = false;
+    with_admin(brokers, async |admin| {
+        let results = admin.delete_groups(&[group], &admin_options()).await;
+        deleted = results.expect("delete group").iter().all(Result::is_ok);
+    });
+    deleted
+}
+
 /// Reads a topic to the end that it has now; empty when there is no such topic. Records are in order of
 /// partition and offset.
 ///
