@@ -1,1 +1,79 @@
-//! TBD
+//! Reads raw deliveries, drops repeats, writes canonical events: exactly once.
+
+mod batch;
+mod config;
+mod ledger;
+pub mod metrics;
+mod quarantine;
+mod seen;
+mod stage;
+
+use std::time::Duration;
+
+use events::{Provider, Time, Topic};
+use kafka::{Cluster, Failure, InstanceConfig, Stage, Stop, Worker, WorkerConfig};
+
+pub use config::Config;
+use metrics::Metrics;
+use stage::Normalize;
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// Starts the workers; each runs on a thread of its own until the process is asked to end.
+pub fn start(
+    config: &Config,
+    instance: &InstanceConfig,
+    cluster: &Cluster,
+    context: &service::Context,
+) {
+    let metrics = Metrics::register(&context.metrics);
+    let stop = Stop::default();
+    for number in 0..config.workers {
+        let instance = format!("{}-{number}", instance.instance);
+        let (config, cluster) = (config.clone(), cluster.clone());
+        let (metrics, stop) = (metrics.clone(), stop.clone());
+        let ready = context.health.component("normalizer");
+        context.tasks.spawn_thread("normalizer", move || {
+            let clock = || service::clock::now().into();
+            ready.set_not_ready("kafka has not answered yet");
+            let (metrics, stop) = (metrics.clone(), stop.clone());
+            let worker = worker(&config, &cluster, &instance, clock, metrics, stop)?;
+            worker.run(|| ready.set_ready())?;
+            Ok(())
+        });
+    }
+    let shutdown = context.shutdown.clone();
+    context.tasks.spawn("normalizer-stop", move || {
+        let (shutdown, stop) = (shutdown.clone(), stop.clone());
+        async move {
+            shutdown.requested().await;
+            stop.request();
+            Ok(())
+        }
+    });
+}
+
+/// Makes one worker, a member of the group `<prefix>normalizer`. `clock` bounds how far a
+/// `received_at` may lie in the future.
+pub fn worker(
+    config: &Config,
+    cluster: &Cluster,
+    instance: &str,
+    clock: fn() -> Time,
+    metrics: Metrics,
+    stop: Stop,
+) -> Result<Worker<impl Stage + use<>>, Failure> {
+    let stage = Normalize::new(cluster, config.dedupe_window, clock, metrics)?;
+    let worker = WorkerConfig {
+        group: cluster.topic("normalizer"),
+        instance: instance.to_owned(),
+        topics: Provider::ALL
+            .into_iter()
+            .map(|provider| cluster.topic(Topic::Raw(provider)))
+            .collect(),
+        commit_interval: config.commit_interval,
+        commit_when_dry: Duration::ZERO,
+        poll_timeout: POLL,
+    };
+    Worker::new(cluster, worker, stage, stop)
+}

@@ -1,0 +1,416 @@
+//! What the normalizer does with raw records: map, drop what was seen, write canonical events, the
+//! ids and the quarantine into the worker's transaction.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use events::{CanonicalTopic, Event, Provider, RawPosition, Time, Topic, wire};
+use kafka::{
+    BorrowedMessage, Cluster, Failure, Headers as _, Message, Partition, Reached, Record, Scanner,
+    Stage, Transactor,
+};
+use providers::{Mapped, Raw, Reason, Unmappable};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use crate::batch::Batch;
+use crate::ledger::{Entry, IDS_MAX};
+use crate::metrics::Metrics;
+use crate::quarantine;
+use crate::seen::Seen;
+
+/// A clock that is far ahead must not push ids out of the window: stream time follows
+/// `received_at` at most so far beyond the present.
+const FUTURE_SKEW_US: i64 = 5 * 60 * 1_000_000;
+
+/// The normalizer's part of the loop.
+pub(crate) struct Normalize {
+    scanner: Scanner,
+    names: Names,
+    window: Duration,
+    clock: fn() -> Time,
+    metrics: Metrics,
+    partitions: HashMap<Partition, State>,
+}
+
+/// The state of a raw partition that is ours.
+struct State {
+    provider: Provider,
+    seen: Seen,
+    /// What the open transaction adds, once it is committed.
+    batch: Option<Batch>,
+}
+
+/// Physical topic names, built once.
+struct Names {
+    raw: Vec<(String, Provider)>,
+    canonical: HashMap<CanonicalTopic, String>,
+    quarantine: HashMap<Provider, String>,
+    seen: HashMap<Provider, String>,
+}
+
+/// One canonical record, ready to be written.
+struct Outgoing {
+    key: String,
+    event: Event,
+    value: Vec<u8>,
+}
+
+impl Normalize {
+    pub(crate) fn new(
+        cluster: &Cluster,
+        window: Duration,
+        clock: fn() -> Time,
+        metrics: Metrics,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            scanner: Scanner::new(cluster)?,
+            names: Names::new(cluster),
+            window,
+            clock,
+            metrics,
+            partitions: HashMap::new(),
+        })
+    }
+
+    /// Reads the partition's ledger; returns the remembered ids and where the last batch ended.
+    fn rebuild(&self, provider: Provider, raw: &Partition) -> Result<(Seen, Option<i64>), Failure> {
+        let ledger = Partition {
+            topic: self.names.seen[&provider].as_str().into(),
+            number: raw.number,
+        };
+        let mut seen = Seen::new(self.window);
+        let mut ended_at = None;
+        self.scanner.scan(&ledger, 0, |record| {
+            let entry = Entry::parse(headers_of(record), record.payload().unwrap_or_default())
+                .map_err(|bad| {
+                    let offset = record.offset();
+                    Failure::fatal(format!("record {offset} of {ledger}: {bad}"))
+                })?;
+            seen.absorb(entry.stream_time, entry.ids);
+            ended_at = Some(entry.next);
+            Ok(())
+        })?;
+        Ok((seen, ended_at))
+    }
+
+    fn write(&self, out: &Transactor, outgoing: &Outgoing) -> Result<(), Failure> {
+        let headers = wire::ce_headers(&outgoing.event, &outgoing.key);
+        let headers = headers
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_bytes()));
+        out.send(&Record {
+            topic: &self.names.canonical[&outgoing.event.body.topic()],
+            partition: None,
+            key: Some(outgoing.key.as_bytes()),
+            headers: &headers,
+            value: Some(&outgoing.value),
+        })
+    }
+}
+
+impl Stage for Normalize {
+    fn assign(
+        &mut self,
+        partition: &Partition,
+        committed: Option<i64>,
+        earliest: i64,
+    ) -> Result<i64, Failure> {
+        let provider = self.names.provider(&partition.topic)?;
+        let (seen, ended_at) = self.rebuild(provider, partition)?;
+        let start = start_of(partition, committed, ended_at, earliest)?;
+        info!(%partition, seen = seen.len(), start, "seen ids rebuilt");
+        self.metrics.seen_ids(provider).add(count(seen.len()));
+        let state = State {
+            provider,
+            seen,
+            batch: None,
+        };
+        self.partitions.insert(partition.clone(), state);
+        Ok(start)
+    }
+
+    fn revoke(&mut self, partition: &Partition) {
+        if let Some(state) = self.partitions.remove(partition) {
+            self.metrics
+                .seen_ids(state.provider)
+                .sub(count(state.seen.len()));
+        }
+    }
+
+    fn take(&mut self, record: &BorrowedMessage<'_>, out: &Transactor) -> Result<(), Failure> {
+        let partition = Partition {
+            topic: record.topic().into(),
+            number: record.partition(),
+        };
+        let Some(mut state) = self.partitions.remove(&partition) else {
+            return Ok(());
+        };
+        let taken = self.take_into(&mut state, record, out);
+        self.partitions.insert(partition, state);
+        taken
+    }
+
+    fn tend(&mut self, _patience: Duration) {}
+
+    fn full(&self) -> bool {
+        false
+    }
+
+    fn pending(&self) -> bool {
+        self.partitions.values().any(|state| state.batch.is_some())
+    }
+
+    fn conclude(
+        &mut self,
+        out: &Transactor,
+        reached: &Reached,
+    ) -> Result<Vec<(Partition, i64)>, Failure> {
+        let mut done = Vec::new();
+        for (partition, state) in &mut self.partitions {
+            if let Some(batch) = &mut state.batch {
+                batch.next = reached.after(partition, batch.next);
+                let ledger = &self.names.seen[&state.provider];
+                write_ledger(out, ledger, partition.number, batch)?;
+                done.push((partition.clone(), batch.next));
+            }
+        }
+        Ok(done)
+    }
+
+    fn committed(&mut self) {
+        self.metrics.transactions_committed.inc();
+        for state in self.partitions.values_mut() {
+            let Some(batch) = state.batch.take() else {
+                continue;
+            };
+            let before = state.seen.len();
+            batch.count(&self.metrics, state.provider);
+            state.seen.absorb(batch.stream_time, batch.into_ids());
+            let grown = count(state.seen.len()) - count(before);
+            self.metrics.seen_ids(state.provider).add(grown);
+        }
+    }
+
+    fn refused(&mut self) -> Vec<(Partition, i64)> {
+        self.metrics.transactions_refused.inc();
+        let batches = self.partitions.iter_mut();
+        batches
+            .filter_map(|(partition, state)| {
+                state
+                    .batch
+                    .take()
+                    .map(|batch| (partition.clone(), batch.first))
+            })
+            .collect()
+    }
+}
+
+impl Normalize {
+    fn take_into(
+        &self,
+        state: &mut State,
+        record: &BorrowedMessage<'_>,
+        out: &Transactor,
+    ) -> Result<(), Failure> {
+        let position = RawPosition {
+            topic: record.topic().to_owned(),
+            partition: record.partition(),
+            offset: record.offset(),
+            index: 0,
+        };
+        let body = record.payload().unwrap_or_default();
+        let parsed = Raw::parse(state.provider, position.clone(), headers_of(record), body);
+        let received_at = parsed.as_ref().ok().map(|raw| raw.received_at);
+        let mapped = parsed.and_then(|raw| outgoing_of(&raw));
+        let stream_time = self.stream_time(state, received_at);
+        let seen = &state.seen;
+        let batch = state
+            .batch
+            .get_or_insert_with(|| Batch::starting_at(record.offset(), stream_time));
+        match mapped {
+            Ok(outgoing) => {
+                for outgoing in outgoing {
+                    let id = outgoing.event.envelope.event_id;
+                    if seen.contains(id) || !batch.remember(id) {
+                        batch.duplicates += 1;
+                    } else {
+                        self.write(out, &outgoing)?;
+                        batch.events += 1;
+                    }
+                }
+            }
+            Err(unmappable) => {
+                warn!(
+                    provider = state.provider.name(),
+                    reason = unmappable.reason.name(),
+                    raw.partition = position.partition,
+                    raw.offset = position.offset,
+                    "delivery quarantined"
+                );
+                quarantine::write(
+                    out,
+                    &self.names.quarantine[&state.provider],
+                    record,
+                    &unmappable,
+                )?;
+                batch.quarantined.push(unmappable.reason);
+            }
+        }
+        batch.cover(record.offset(), stream_time);
+        Ok(())
+    }
+
+    fn stream_time(&self, state: &State, received_at: Option<Time>) -> Time {
+        let limit = (self.clock)().saturating_add_micros(FUTURE_SKEW_US);
+        let so_far = state
+            .batch
+            .as_ref()
+            .map(|batch| batch.stream_time)
+            .or(state.seen.stream_time());
+        let received_at = received_at.or(so_far).unwrap_or(limit).min(limit);
+        so_far.map_or(received_at, |at| at.max(received_at))
+    }
+}
+
+/// Records what the batch brought, in the ledger's partition of the same number.
+fn write_ledger(out: &Transactor, topic: &str, number: i32, batch: &Batch) -> Result<(), Failure> {
+    let write = |ids: &[Uuid]| {
+        let entry = Entry {
+            first: batch.first,
+            next: batch.next,
+            stream_time: batch.stream_time,
+            ids: ids.to_vec(),
+        };
+        let headers = entry.headers();
+        let headers = headers
+            .each_ref()
+            .map(|(name, text)| (*name, text.as_bytes()));
+        out.send(&Record {
+            topic,
+            partition: Some(number),
+            key: None,
+            headers: &headers,
+            value: Some(&entry.value()),
+        })
+    };
+    if batch.ids().is_empty() {
+        return write(&[]);
+    }
+    batch.ids().chunks(IDS_MAX).try_for_each(write)
+}
+
+/// Maps and encodes all events of a delivery before any is written, so that a delivery comes out
+/// whole or goes to quarantine whole.
+fn outgoing_of(raw: &Raw<'_>) -> Result<Vec<Outgoing>, Unmappable> {
+    providers::map(raw)?.into_iter().map(encode).collect()
+}
+
+fn encode(mapped: Mapped) -> Result<Outgoing, Unmappable> {
+    let Mapped { key, event } = mapped;
+    let schema = events::schema::current(event.body.topic());
+    let value = wire::encode(&event, schema.id).map_err(|error| Unmappable {
+        reason: Reason::NotEncodable,
+        detail: error.to_string(),
+    })?;
+    Ok(Outgoing { key, event, value })
+}
+
+fn count(ids: usize) -> i64 {
+    i64::try_from(ids).unwrap_or(i64::MAX)
+}
+
+/// Decides where to read on (kafka-rules 7): the group's offset, which must be where the ledger
+/// ends; the ledger's end when the group has lost its offsets; the beginning when there is neither.
+fn start_of(
+    partition: &Partition,
+    committed: Option<i64>,
+    ended_at: Option<i64>,
+    earliest: i64,
+) -> Result<i64, Failure> {
+    match (committed, ended_at) {
+        (Some(committed), Some(ended_at)) if committed != ended_at => Err(Failure::fatal(format!(
+            "the group's offset of {partition} is {committed}, but its seen ledger ends at \
+             {ended_at}: somebody moved one of them; set the group's offset back to {ended_at}"
+        ))),
+        (Some(committed), _) => Ok(committed),
+        (None, Some(ended_at)) => {
+            warn!(%partition, start = ended_at, "group offset lost, resumed from the seen ledger");
+            Ok(ended_at)
+        }
+        (None, None) => Ok(earliest),
+    }
+}
+
+fn headers_of<'a>(
+    record: &'a BorrowedMessage<'_>,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> + Clone {
+    let headers = record.headers();
+    let count = headers.map_or(0, |headers| headers.count());
+    (0..count).filter_map(move |index| {
+        let header = headers?.get(index);
+        Some((header.key, header.value.unwrap_or_default()))
+    })
+}
+
+impl Names {
+    fn new(cluster: &Cluster) -> Self {
+        let by_provider = |make: fn(Provider) -> Topic| {
+            let name = move |provider| (provider, cluster.topic(make(provider)));
+            Provider::ALL.into_iter().map(name)
+        };
+        Self {
+            raw: by_provider(Topic::Raw)
+                .map(|(provider, name)| (name, provider))
+                .collect(),
+            canonical: CanonicalTopic::ALL
+                .into_iter()
+                .map(|topic| (topic, cluster.topic(topic)))
+                .collect(),
+            quarantine: by_provider(Topic::Quarantine).collect(),
+            seen: by_provider(Topic::Seen).collect(),
+        }
+    }
+
+    fn provider(&self, raw: &str) -> Result<Provider, Failure> {
+        let found = self.raw.iter().find(|(name, _)| name == raw);
+        found
+            .map(|(_, provider)| *provider)
+            .ok_or_else(|| Failure::fatal(format!("topic `{raw}` is no raw topic")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition() -> Partition {
+        Partition {
+            topic: "cardea.raw.genea".into(),
+            number: 3,
+        }
+    }
+
+    #[test]
+    fn reading_goes_on_where_group_and_ledger_agree() {
+        assert_eq!(start_of(&partition(), Some(9), Some(9), 0).unwrap(), 9);
+        assert_eq!(start_of(&partition(), Some(9), None, 0).unwrap(), 9);
+    }
+
+    #[test]
+    fn a_lost_group_offset_is_taken_from_the_ledger() {
+        assert_eq!(start_of(&partition(), None, Some(9), 0).unwrap(), 9);
+        assert_eq!(start_of(&partition(), None, None, 4).unwrap(), 4);
+    }
+
+    #[test]
+    fn disagreeing_offsets_stop_the_worker_with_the_way_out() {
+        let refused = start_of(&partition(), Some(5), Some(9), 0)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("set the group's offset back to 9"),
+            "{refused}"
+        );
+    }
+}
