@@ -59,7 +59,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         .enable_all()
         .build()
         .context("start the runtime")?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         match command {
             Command::Ingest(args) => services::ingest(args).await,
             Command::Console(args) => services::console(args).await,
@@ -71,7 +71,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Schemas(args) => schemas::run(args),
             Command::Completions(args) => completions::run(&args),
         }
-    })
+    });
+    // A call to Kafka that nobody waits for any more may block for seconds.
+    runtime.shutdown_background();
+    ended
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::Duration;
 
 use anyhow::Context;
 use events::Time;
@@ -17,12 +18,11 @@ use providers::{Delivery, Key};
 use crate::exit::setting;
 use crate::output;
 use crate::sources;
-use judge::{Judgement, judge};
+use judge::{Clock, Judgement, judge};
 
 /// Says why a source accepts or refuses a delivery, and what it becomes.
 ///
-/// Whether a signed time is too old is judged by ingest, with its own clock. Ends with 1 if the
-/// delivery is refused.
+/// A signed time is judged as if the delivery came now. Ends with 1 if it is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  \
     cardea verify --source genea-demo --body delivery.json \\\n    \
@@ -47,6 +47,15 @@ pub(crate) struct Args {
     /// The path after the source.
     #[arg(long, env = "CARDEA_PATH", value_name = "TAIL", default_value = "")]
     path: String,
+    /// How old a signed time may be.
+    #[arg(
+        long,
+        env = "CARDEA_REPLAY_WINDOW",
+        default_value = "7d",
+        value_name = "TIME",
+        value_parser = service::duration::parse
+    )]
+    replay_window: Duration,
     /// Print JSON.
     #[arg(long, env = "CARDEA_JSON")]
     json: bool,
@@ -72,7 +81,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         ..source.delivery(args.path.trim_matches('/'), body)
     };
     let keys: Vec<&Key> = source.keys.iter().collect();
-    let judgement = judge(&delivery, &keys, now);
+    let clock = Clock {
+        now,
+        replay_window: args.replay_window,
+    };
+    let judgement = judge(&delivery, &keys, clock);
     if args.json {
         output::json(&judgement)?;
     } else {

@@ -33,7 +33,7 @@ pub(crate) fn admit(
 }
 
 /// Checks the time that the sender signed, where it signed one.
-pub(crate) fn is_timely(signed_at: Time, received_at: Time, replay_window: Duration) -> bool {
+pub fn is_timely(signed_at: Time, received_at: Time, replay_window: Duration) -> bool {
     let age_micros = i128::from(received_at.micros()) - i128::from(signed_at.micros());
     let micros = |span: Duration| i128::try_from(span.as_micros()).unwrap_or(i128::MAX);
     age_micros <= micros(replay_window) && -age_micros <= micros(FUTURE_SKEW_MAX)

@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
+pub use admission::is_timely;
 pub use config::{Config, SourcesFile};
 pub use sources::{Source, Sources, SourcesError};
 

@@ -2,6 +2,7 @@
 //! this one may tell; it never shows a secret or a proof.
 
 use std::fmt;
+use std::time::Duration;
 
 use events::{EventType, IdBasis, Time};
 use providers::{Delivery, Key, Mapped, Provider, Refusal, Verified};
@@ -10,6 +11,13 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::mapping;
+
+/// When a delivery is judged, and how old a signed time may be then.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    pub(crate) now: Time,
+    pub(crate) replay_window: Duration,
+}
 
 /// What ingest and normalizer would make of a delivery.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -41,17 +49,25 @@ pub(crate) struct Outcome {
 }
 
 /// Judges a delivery by the source's live keys, and tells how it fails.
-pub(crate) fn judge(delivery: &Delivery, live_keys: &[&Key], now: Time) -> Judgement {
+pub(crate) fn judge(delivery: &Delivery, live_keys: &[&Key], clock: Clock) -> Judgement {
     let verified = match providers::verify(delivery.clone(), live_keys) {
         Ok(verified) => verified,
         Err(Refusal::Unproven) => {
-            let reasons = objections(delivery, live_keys, now);
+            let reasons = objections(delivery, live_keys, clock.now);
             return Judgement::Refused { reasons };
         }
         Err(refusal @ Refusal::Malformed { .. }) => return refused(&refusal),
     };
+    if let Some(at) = verified.signed_at()
+        && !ingest::is_timely(at, clock.now, clock.replay_window)
+    {
+        let reason = format!("signed at {at}, which is too long ago or ahead of our clock");
+        return Judgement::Refused {
+            reasons: vec![reason],
+        };
+    }
     match providers::ordering_key(&verified) {
-        Ok(ordering_key) => accepted(&verified, ordering_key, now),
+        Ok(ordering_key) => accepted(&verified, ordering_key, clock.now),
         Err(refusal) => refused(&refusal),
     }
 }

@@ -1,16 +1,16 @@
 //! What only a real Kafka can show.
 
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use ::kafka::{Cluster, Config, Producer, Record};
 use events::{CanonicalTopic, Provider, RawPosition, Time, schema, wire};
 use providers::Raw;
 use serde_json::Value;
-use testkit::{Isolation, Kafka, create_topic, free_port, read_topic, wait_until};
+use testkit::{Isolation, Kafka, create_topic, read_topic};
 use uuid::Uuid;
 
-use crate::{SOURCES, command, stderr, stdout};
+use crate::{SOURCES, Service, command, stderr, stdout};
 
 const PARTITIONS: &str = "2";
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -29,26 +29,6 @@ fn run(kafka: &Kafka, args: &[&str]) -> Output {
     at(kafka, args)
         .output()
         .expect("cargo has built the program")
-}
-
-/// A service that is ended with the test.
-struct Service(Child);
-
-impl Service {
-    /// Ends it as an orchestrator would; returns whether it ended well.
-    fn terminate(mut self) -> bool {
-        let pid = self.0.id().to_string();
-        let asked = Command::new("kill").arg(pid).status();
-        asked.expect("there is a program `kill`");
-        self.0.wait().expect("it is our child").success()
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
 }
 
 /// Returns what `cardea topics` says of each topic: its name without the prefix, and its state.
@@ -108,20 +88,16 @@ fn a_topic_with_too_few_partitions_is_named_by_the_tool_and_by_a_service() {
 async fn what_ingest_accepts_of_a_simulation_is_raw_in_kafka() {
     let kafka = Kafka::shared();
     assert!(run(&kafka, &["topics"]).status.success());
-    let (ingest, admin) = (free_port(), free_port());
-    let (ingest, admin) = (format!("127.0.0.1:{ingest}"), format!("127.0.0.1:{admin}"));
-    let flags = ["ingest", "--sources", SOURCES, "--log-level", "error"];
-    let addresses = ["--ingest-address", &ingest, "--admin-address", &admin];
-    let mut service = at(&kafka, &[&flags[..], &addresses].concat());
-    let service = service.stderr(Stdio::null()).spawn();
-    let service = Service(service.expect("cargo has built the program"));
-    wait_until("ingest", DEADLINE, async || {
-        tokio::net::TcpStream::connect(&ingest).await.is_ok()
-    })
-    .await;
+    let service = Service::ingest(at(&kafka, &["ingest"])).await;
 
-    let url = format!("http://{ingest}");
-    let flags = ["simulate", "--sources", SOURCES, "--url", &url, "--json"];
+    let flags = [
+        "simulate",
+        "--sources",
+        SOURCES,
+        "--url",
+        &service.url,
+        "--json",
+    ];
     let bounds = [
         "--count", "300", "--rate", "1000", "--seed", "11", "--forged", "10",
     ];

@@ -4,7 +4,10 @@ mod kafka;
 mod shell;
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use testkit::{free_port, wait_until};
 
 /// The demo sources, whose secrets are text.
 const SOURCES: &str = "deploy/local/sources.yaml";
@@ -28,4 +31,45 @@ fn stdout(output: &Output) -> &str {
 
 fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).expect("the output is text")
+}
+
+/// An ingest of the demo sources that ends with the test.
+struct Service {
+    process: Child,
+    url: String,
+}
+
+impl Service {
+    /// Starts `cardea ingest`; returns once it takes connections.
+    async fn ingest(mut command: Command) -> Self {
+        let address = |port: u16| format!("127.0.0.1:{port}");
+        let (ingest, admin) = (address(free_port()), address(free_port()));
+        command
+            .args(["--sources", SOURCES, "--log-level", "error"])
+            .args(["--ingest-address", &ingest, "--admin-address", &admin])
+            .stderr(Stdio::null());
+        let process = command.spawn().expect("cargo has built the program");
+        let url = format!("http://{ingest}");
+        let service = Self { process, url };
+        wait_until("ingest", Duration::from_secs(30), async || {
+            tokio::net::TcpStream::connect(&ingest).await.is_ok()
+        })
+        .await;
+        service
+    }
+
+    /// Ends it as an orchestrator would; returns whether it ended well.
+    fn terminate(mut self) -> bool {
+        let pid = self.process.id().to_string();
+        let asked = Command::new("kill").arg(pid).status();
+        asked.expect("there is a program `kill`");
+        self.process.wait().expect("it is our child").success()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
 }

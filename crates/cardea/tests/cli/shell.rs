@@ -1,6 +1,8 @@
 //! Exit codes, messages, help: what needs no Kafka.
 
-use crate::{SOURCES, cardea, stderr, stdout};
+use std::time::{Duration, Instant};
+
+use crate::{SOURCES, Service, cardea, command, stderr, stdout};
 
 /// `EX_USAGE` and `EX_CONFIG` of `sysexits.h`.
 const USAGE: Option<i32> = Some(64);
@@ -182,6 +184,22 @@ fn a_simulation_without_ingest_counts_what_was_not_taken() {
     assert_eq!(summary["seed"], 7);
     assert_eq!(summary["total"]["unavailable"], 20);
     assert_eq!(stderr(&output), "");
+}
+
+#[tokio::test]
+async fn ingest_answers_while_kafka_is_away_and_ends_when_it_is_asked() {
+    let ingest = command(&["ingest", "--brokers", "127.0.0.1:1"]);
+    let service = Service::ingest(ingest).await;
+    let source = ["send", "--sources", SOURCES, "--source", "genea-demo"];
+    let sample = ["--event", "access-granted", "--url", &service.url, "--json"];
+    let output = cardea(&[&source[..], &sample].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["status"], 503);
+
+    let asked_at = Instant::now();
+    assert!(service.terminate());
+    assert!(asked_at.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

@@ -8,6 +8,13 @@ fn now() -> Time {
     Time::from_seconds(1_767_225_600).unwrap()
 }
 
+fn clock() -> Clock {
+    Clock {
+        now: now(),
+        replay_window: Duration::from_secs(60),
+    }
+}
+
 fn key(secret: &str) -> Key {
     let secret = secret.to_owned().into();
     Key::new(Provider::Gxp, "key-1", &secret, SecretEncoding::Text).unwrap()
@@ -32,7 +39,7 @@ fn delivery(signed: &str, kept: &str) -> Delivery {
 }
 
 fn reasons(delivery: &Delivery, key: &Key) -> String {
-    match judge(delivery, &[key], now()) {
+    match judge(delivery, &[key], clock()) {
         Judgement::Refused { reasons } => reasons.join("; "),
         accepted @ Judgement::Accepted { .. } => panic!("{accepted:?}"),
     }
@@ -45,7 +52,7 @@ fn an_accepted_delivery_shows_what_it_becomes() {
         events,
         quarantined,
         ..
-    } = judge(&delivery(BODY, BODY), &[&key("right")], now())
+    } = judge(&delivery(BODY, BODY), &[&key("right")], clock())
     else {
         panic!("refused");
     };
@@ -95,7 +102,28 @@ fn another_secret_or_body_is_told_without_showing_either() {
 
 #[test]
 fn a_source_without_a_live_secret_says_so() {
-    let judged = judge(&delivery(BODY, BODY), &[], now());
+    let judged = judge(&delivery(BODY, BODY), &[], clock());
     let reasons = vec!["the source has no live secret".to_owned()];
     assert_eq!(judged, Judgement::Refused { reasons });
+}
+
+#[test]
+fn a_stale_signed_time_is_told() {
+    let secret = "right".into();
+    let key = Key::new(Provider::Alocity, "key-1", &secret, SecretEncoding::Text).unwrap();
+    let body = br#"{"serialNumber":"SN-0001","doorState":1}"#;
+    let signed = |seconds_ago: i64| Delivery {
+        provider: Provider::Alocity,
+        tail: String::new(),
+        headers: {
+            let at = now().saturating_add_micros(-seconds_ago * 1_000_000);
+            providers::sign(Provider::Alocity, "", &key, body, at)
+        },
+        body: body.as_slice().into(),
+        ..delivery(BODY, BODY)
+    };
+    let timely = judge(&signed(60), &[&key], clock());
+    assert!(matches!(timely, Judgement::Accepted { .. }));
+    let said = reasons(&signed(61), &key);
+    assert!(said.starts_with("signed at 2025-12-31T23:58:59Z"), "{said}");
 }
