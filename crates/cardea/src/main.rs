@@ -11,6 +11,7 @@ mod send;
 mod services;
 mod simulate;
 mod sources;
+mod subscriptions;
 mod tail;
 mod topics;
 mod verify;
@@ -33,12 +34,14 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Ingest(services::IngestArgs),
+    Sink(services::SinkArgs),
     Console(services::ConsoleArgs),
     Topics(topics::Args),
     Send(send::Args),
     Simulate(simulate::Args),
     Verify(verify::Args),
     Tail(tail::Args),
+    Subscriptions(subscriptions::Args),
     Schemas(schemas::Args),
     Completions(completions::Args),
 }
@@ -62,12 +65,14 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     let ended = runtime.block_on(async {
         match command {
             Command::Ingest(args) => services::ingest(args).await,
+            Command::Sink(args) => services::sink(args).await,
             Command::Console(args) => services::console(args).await,
             Command::Topics(args) => topics::run(args).await,
             Command::Send(args) => send::run(args).await,
             Command::Simulate(args) => simulate::run(args).await,
             Command::Verify(args) => verify::run(&args),
             Command::Tail(args) => tail::run(&args),
+            Command::Subscriptions(args) => subscriptions::run(args).await,
             Command::Schemas(args) => schemas::run(args),
             Command::Completions(args) => completions::run(&args),
         }

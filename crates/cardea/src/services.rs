@@ -4,9 +4,9 @@ mod check;
 
 use std::process::ExitCode;
 
-use events::{Provider, Topic};
+use events::{CanonicalTopic, Provider, Topic};
 use ingest::Ingest;
-use kafka::Cluster;
+use kafka::{Cluster, InstanceConfig};
 use service::{Context, OnFailure, logs};
 
 use crate::exit::setting;
@@ -22,8 +22,6 @@ struct Process {
     logs: logs::Config,
     #[command(flatten)]
     kafka: kafka::Config,
-    #[command(flatten)]
-    layout: Layout,
 }
 
 /// Takes deliveries, proves them, writes them raw, answers as their providers expect.
@@ -35,7 +33,23 @@ pub(crate) struct IngestArgs {
     #[command(flatten)]
     process: Process,
     #[command(flatten)]
+    layout: Layout,
+    #[command(flatten)]
     ingest: ingest::Config,
+}
+
+/// Delivers canonical events to the endpoints of the subscriptions, signed, with patience.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardea sink --instance sink-0")]
+pub(crate) struct SinkArgs {
+    #[command(flatten)]
+    process: Process,
+    #[command(flatten)]
+    layout: Layout,
+    #[command(flatten)]
+    instance: InstanceConfig,
+    #[command(flatten)]
+    sink: sink::Config,
 }
 
 /// Serves the schema registry's read API, for any Confluent deserializer.
@@ -52,8 +66,20 @@ pub(crate) async fn ingest(args: IngestArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
         let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
         let topics = Provider::ALL.map(Topic::Raw).into();
-        args.process.check(cluster, topics, context).await?;
+        check(cluster, &args.layout, topics, context).await?;
         ingest.start(context).await?;
+        Ok(())
+    };
+    args.process.run(OnFailure::EndProcess, start).await
+}
+
+pub(crate) async fn sink(args: SinkArgs) -> anyhow::Result<ExitCode> {
+    let start = async |cluster: &Cluster, context: &Context| {
+        let of_topic = |topic| [Topic::Canonical, Topic::Retries].map(|t| t(topic));
+        let topics = CanonicalTopic::ALL.into_iter().flat_map(of_topic);
+        let own = [Topic::Subscriptions, Topic::DeadLetters, Topic::Attempts];
+        check(cluster, &args.layout, topics.chain(own).collect(), context).await?;
+        sink::start(&args.sink, &args.instance, cluster, context);
         Ok(())
     };
     args.process.run(OnFailure::EndProcess, start).await
@@ -79,18 +105,19 @@ impl Process {
         service::run(&self.service, on_failure, start).await?;
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    async fn check(
-        &self,
-        cluster: &Cluster,
-        topics: Vec<Topic>,
-        context: &Context,
-    ) -> anyhow::Result<()> {
-        let question = Question {
-            cluster: cluster.clone(),
-            layout: self.layout.clone(),
-            topics,
-        };
-        question.ask(context).await
-    }
+/// Checks the topics that a service reads and writes.
+async fn check(
+    cluster: &Cluster,
+    layout: &Layout,
+    topics: Vec<Topic>,
+    context: &Context,
+) -> anyhow::Result<()> {
+    let question = Question {
+        cluster: cluster.clone(),
+        layout: layout.clone(),
+        topics,
+    };
+    question.ask(context).await
 }

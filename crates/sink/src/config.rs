@@ -7,6 +7,7 @@ use crate::schedule::Schedule;
 
 /// Flags of the sink.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// How many attempts may be unrecorded, so that a crash repeats them; those that take longer than
     /// a second are recorded while they are under way.

@@ -118,6 +118,37 @@ async fn what_ingest_accepts_of_a_simulation_is_raw_in_kafka() {
     assert!(service.terminate());
 }
 
+#[test]
+fn a_subscription_is_listed_until_it_is_deleted_and_its_secret_is_shown_once() {
+    let kafka = Kafka::shared();
+    assert!(run(&kafka, &["topics"]).status.success());
+    let subscriptions = |args: &[&str]| {
+        let output = run(&kafka, &[&["subscriptions"], args].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output).to_owned()
+    };
+    let wanted = [
+        "--url",
+        "https://example.org/hook",
+        "--event-types",
+        "access.*",
+    ];
+    let created = subscriptions(&[&["create", "--json"], &wanted[..]].concat());
+    let created: Value = serde_json::from_str(&created).unwrap();
+    let text = |field: &str| created[field].as_str().unwrap().to_owned();
+    let (id, secret) = (text("id"), text("secret"));
+
+    for list in [subscriptions(&["list"]), subscriptions(&["list", "--json"])] {
+        assert!(
+            list.contains(&id) && list.contains("https://example.org/hook"),
+            "{list}"
+        );
+        assert!(!list.contains(&secret), "{list}");
+    }
+    subscriptions(&["delete", &id]);
+    assert_eq!(subscriptions(&["list", "--json"]), "[]\n");
+}
+
 #[tokio::test]
 async fn tail_shows_the_events_that_fit_from_the_beginning() {
     let kafka = Kafka::shared();

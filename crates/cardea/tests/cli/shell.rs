@@ -27,12 +27,14 @@ fn help_names_every_command_and_goes_to_stdout() {
     assert!(output.status.success());
     for command in [
         "ingest",
+        "sink",
         "console",
         "topics",
         "send",
         "simulate",
         "verify",
         "tail",
+        "subscriptions",
         "schemas",
         "completions",
     ] {
@@ -44,12 +46,16 @@ fn help_names_every_command_and_goes_to_stdout() {
 fn help_of_a_command_shows_an_example() {
     for command in [
         &["ingest"] as &[&str],
+        &["sink"],
         &["console"],
         &["topics"],
         &["send"],
         &["simulate"],
         &["verify"],
         &["tail"],
+        &["subscriptions", "create"],
+        &["subscriptions", "list"],
+        &["subscriptions", "delete"],
         &["schemas", "check"],
     ] {
         let output = cardea(&[command, &["--help"]].concat());
@@ -128,6 +134,21 @@ fn an_unknown_sample_or_address_is_a_bad_setting() {
 #[test]
 fn nothing_to_send_is_a_usage_error() {
     assert_refused(&["send", "--source", "gxp-demo"], USAGE, &["--event"]);
+}
+
+#[test]
+fn a_subscription_that_cannot_be_served_is_refused_before_kafka_is_asked() {
+    let assert_refused_with = |flags: &[&str], code, says: &[&str]| {
+        let args = [&["subscriptions", "create"], flags].concat();
+        assert_refused(&args, code, says);
+    };
+    let private = ["--url", "http://127.0.0.1/", "--event-types", "*"];
+    assert_refused_with(&private, CONFIG, &["url: the scheme must be https"]);
+    let no_url = ["--url", "example.org", "--event-types", "*"];
+    assert_refused_with(&no_url, USAGE, &["--url"]);
+    let no_type = ["--url", "https://example.org/", "--event-types", "a*b"];
+    assert_refused_with(&no_type, USAGE, &["--event-types"]);
+    assert_refused(&["subscriptions", "delete", "sub_7"], USAGE, &["sub_7"]);
 }
 
 #[test]
