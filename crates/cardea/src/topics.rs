@@ -67,22 +67,21 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if copies == 1 {
         output::remark(ONE_COPY);
     }
-    let good = findings.iter().all(|found| objection(found).is_none());
-    Ok(if good {
+    Ok(if judge(&findings).is_none() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-/// Says which of the topics do not serve, and why.
+/// Says which of the topics do not serve, and why; `None` if all do.
 ///
 /// How long a topic is kept is the operator's choice here: `cardea topics` names what differs.
-pub(crate) async fn objections(
+pub(crate) async fn objection(
     cluster: &Cluster,
     layout: &Layout,
     topics: &[Topic],
-) -> Result<Vec<String>, Failure> {
+) -> Result<Option<String>, Failure> {
     let copies = layout.copies(kafka::broker_count(cluster).await?);
     let spec = |topic: &Topic| TopicSpec {
         retention_ms: 0,
@@ -90,19 +89,27 @@ pub(crate) async fn objections(
     };
     let specs: Vec<TopicSpec> = topics.iter().map(spec).collect();
     let findings = kafka::check(cluster, &specs).await?;
-    Ok(findings.iter().filter_map(objection).collect())
+    Ok(judge(&findings))
 }
 
-/// Says what is to be mended, if anything is.
-fn objection(found: &Finding) -> Option<String> {
-    let name = &found.name;
-    match &found.verdict {
-        Verdict::Good | Verdict::Created => None,
-        Verdict::Missing => Some(format!("topic `{name}` is missing; run `cardea topics`")),
-        Verdict::Wrong(sentences) => {
-            Some(format!("topic `{name}` is wrong: {}", sentences.join(", ")))
+/// Says in one sentence what is to be mended, if anything is.
+fn judge(findings: &[Finding]) -> Option<String> {
+    let mut missing = Vec::new();
+    let mut objections = Vec::new();
+    for Finding { name, verdict } in findings {
+        match verdict {
+            Verdict::Good | Verdict::Created => {}
+            Verdict::Missing => missing.push(name.as_str()),
+            Verdict::Wrong(sentences) => {
+                objections.push(format!("topic `{name}`: {}", sentences.join(", ")));
+            }
         }
     }
+    if !missing.is_empty() {
+        let missing = missing.join(", ");
+        objections.push(format!("missing, so run `cardea topics`: {missing}"));
+    }
+    (!objections.is_empty()).then(|| objections.join("; "))
 }
 
 fn state(verdict: &Verdict) -> &'static str {
@@ -156,20 +163,23 @@ mod tests {
 
     #[test]
     fn only_what_is_missing_or_wrong_is_objected_to() {
-        let found = |verdict| Finding {
-            name: "cardea.raw.gxp".to_owned(),
+        let found = |name: &str, verdict| Finding {
+            name: name.to_owned(),
             verdict,
         };
-        assert_eq!(objection(&found(Verdict::Good)), None);
-        assert_eq!(objection(&found(Verdict::Created)), None);
-        assert_eq!(
-            objection(&found(Verdict::Missing)).unwrap(),
-            "topic `cardea.raw.gxp` is missing; run `cardea topics`"
-        );
         let wrong = vec!["it has 3 partitions, 12 are needed".to_owned()];
+        let mut findings = vec![
+            found("raw.gxp", Verdict::Good),
+            found("raw.genea", Verdict::Created),
+        ];
+        assert_eq!(judge(&findings), None);
+        findings.push(found("access", Verdict::Missing));
+        findings.push(found("device", Verdict::Missing));
+        findings.push(found("seen.gxp", Verdict::Wrong(wrong)));
         assert_eq!(
-            objection(&found(Verdict::Wrong(wrong))).unwrap(),
-            "topic `cardea.raw.gxp` is wrong: it has 3 partitions, 12 are needed"
+            judge(&findings).unwrap(),
+            "topic `seen.gxp`: it has 3 partitions, 12 are needed; \
+             missing, so run `cardea topics`: access, device"
         );
     }
 }

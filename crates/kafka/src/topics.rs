@@ -1,7 +1,7 @@
 //! Creates topics, and says in what existing ones are wrong.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
@@ -9,11 +9,13 @@ use rdkafka::error::RDKafkaErrorCode;
 
 use crate::config::Cluster;
 use crate::failure::Failure;
+use crate::scan::away;
 
 /// The largest record a topic takes: a body at its limit, and what mapping adds to it.
 pub(crate) const RECORD_BYTES_MAX: i32 = 4 * 1024 * 1024;
 
 const ASK: Duration = Duration::from_secs(15);
+const STEP: Duration = Duration::from_millis(50);
 
 /// How a topic must be set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,7 +65,8 @@ pub enum Verdict {
     Wrong(Vec<String>),
 }
 
-/// Creates those topics that do not exist and checks the others.
+/// Creates those topics that do not exist and checks the others; returns once the new ones are
+/// seen, as brokers learn of them a little after the controller has answered.
 pub async fn create(cluster: &Cluster, specs: &[TopicSpec]) -> Result<Vec<Finding>, Failure> {
     let mut findings = check(cluster, specs).await?;
     let missing: Vec<&TopicSpec> = specs
@@ -76,6 +79,7 @@ pub async fn create(cluster: &Cluster, specs: &[TopicSpec]) -> Result<Vec<Findin
         return Ok(findings);
     }
     let created = create_missing(cluster, &missing).await?;
+    wait_until_seen(cluster, &created).await?;
     for finding in &mut findings {
         if created.contains(&finding.name) {
             finding.verdict = Verdict::Created;
@@ -118,6 +122,21 @@ async fn create_missing(cluster: &Cluster, specs: &[&TopicSpec]) -> Result<Vec<S
         }
     }
     Ok(created)
+}
+
+async fn wait_until_seen(cluster: &Cluster, names: &[String]) -> Result<(), Failure> {
+    let deadline = Instant::now() + ASK;
+    loop {
+        let layouts = layouts(cluster).await?;
+        let seen = |name: &String| layouts.iter().any(|layout| layout.name == *name);
+        if names.iter().all(seen) {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(away("wait for new topics"));
+        }
+        tokio::time::sleep(STEP).await;
+    }
 }
 
 /// Compares topics with how they must be; changes nothing.

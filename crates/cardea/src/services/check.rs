@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::anyhow;
 use events::Topic;
 use kafka::{Cluster, Failure};
 use service::Context;
@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::exit::setting;
-use crate::topics::{Layout, objections};
+use crate::topics::{Layout, objection};
 
 /// A service that starts while Kafka is away is not held up longer: ingest has to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -58,15 +58,13 @@ impl Question {
     }
 
     async fn once(&self) -> Result<anyhow::Result<()>, Failure> {
-        let objections = objections(&self.cluster, &self.layout, &self.topics).await?;
-        Ok(judge(&objections))
+        let objection = objection(&self.cluster, &self.layout, &self.topics).await?;
+        Ok(match objection {
+            Some(objection) => setting(Err(anyhow!(objection))),
+            None => {
+                info!("topics are good");
+                Ok(())
+            }
+        })
     }
-}
-
-fn judge(objections: &[String]) -> anyhow::Result<()> {
-    if objections.is_empty() {
-        info!("topics are good");
-        return Ok(());
-    }
-    setting((|| bail!("{}", objections.join("; ")))())
 }

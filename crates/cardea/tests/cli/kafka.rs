@@ -79,7 +79,7 @@ fn a_topic_with_too_few_partitions_is_named_by_the_tool_and_by_a_service() {
     assert_eq!(service.status.code(), Some(78), "{}", stderr(&service));
     let said = stderr(&service);
     assert!(
-        said.contains("raw.gxp` is wrong: it has 1 partitions, 2 are needed"),
+        said.contains("raw.gxp`: it has 1 partitions, 2 are needed"),
         "{said}"
     );
 }

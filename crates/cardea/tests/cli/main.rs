@@ -4,7 +4,7 @@ mod kafka;
 mod shell;
 
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 use testkit::{free_port, wait_until};
@@ -46,8 +46,7 @@ impl Service {
         let (ingest, admin) = (address(free_port()), address(free_port()));
         command
             .args(["--sources", SOURCES, "--log-level", "error"])
-            .args(["--ingest-address", &ingest, "--admin-address", &admin])
-            .stderr(Stdio::null());
+            .args(["--ingest-address", &ingest, "--admin-address", &admin]);
         let process = command.spawn().expect("cargo has built the program");
         let url = format!("http://{ingest}");
         let service = Self { process, url };
