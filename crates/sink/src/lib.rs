@@ -8,6 +8,8 @@ mod endpoint;
 mod filter;
 mod ledger;
 pub mod metrics;
+mod records;
+mod requests;
 mod rows;
 mod schedule;
 mod signature;

@@ -2,29 +2,26 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use events::{CanonicalTopic, Time, Topic, wire};
+use events::{CanonicalTopic, Time, Topic};
 use kafka::{
-    BorrowedMessage, Cluster, Failure, Headers as _, Message as _, Partition, Reached, Record,
-    Scanner, Stage, Stop, Transactor,
+    BorrowedMessage, Cluster, Failure, Message as _, Partition, Reached, Record, Scanner, Stage,
+    Stop, Transactor,
 };
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, error};
-use uuid::Uuid;
 
 use crate::client::{Client, Message};
 use crate::config::Config;
-use crate::filter::Traits;
-use crate::ledger::{Event, Ledger, Now, Owed, Ticket, Write};
+use crate::ledger::{Ledger, Now, Owed, Ticket, Write};
 use crate::metrics::Metrics;
+use crate::records::{body, read_event, read_row};
+use crate::requests::{Outcome, Permit, Requests};
 use crate::rows::{self, Header};
 use crate::schedule::Schedule;
 use crate::subscriptions::Live;
-use crate::verdict::{Ending, Fault, Reason, judge};
+use crate::verdict::{Reason, judge};
 
 /// How long the last transaction waits for attempts that are under way.
 const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -48,15 +45,10 @@ pub(crate) struct Deliver {
     scanner: Scanner,
     names: Names,
     ledger: Ledger,
-    client: Client,
+    requests: Requests,
     schedule: Schedule,
     attempt_within: Duration,
     owed_max: usize,
-    /// One permit for each request under way. It comes back with the result, so that the channel
-    /// has room for every result.
-    requests: Arc<Semaphore>,
-    results: Receiver<Outcome>,
-    report_to: SyncSender<Outcome>,
 }
 
 /// Physical topic names, built once.
@@ -67,55 +59,18 @@ struct Names {
     attempts: String,
 }
 
-/// How one request ended.
-struct Outcome {
-    ticket: Ticket,
-    ending: Ending,
-    _permit: Option<OwnedSemaphorePermit>,
-}
-
-/// Reports the end of a request, also when its task dies.
-struct Report {
-    ticket: Ticket,
-    ending: Ending,
-    permit: Option<OwnedSemaphorePermit>,
-    to: SyncSender<Outcome>,
-}
-
-impl Report {
-    fn of(mut self, ending: Ending) {
-        self.ending = ending;
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        let outcome = Outcome {
-            ticket: self.ticket,
-            ending: self.ending,
-            _permit: self.permit.take(),
-        };
-        if self.to.try_send(outcome).is_err() {
-            debug!("the worker is gone, nobody hears of an attempt");
-        }
-    }
-}
-
 impl Deliver {
     pub(crate) fn new(config: &Config, cluster: &Cluster, means: Means) -> Result<Self, Failure> {
-        let requests = usize::try_from(config.sink_requests).unwrap_or(usize::MAX);
-        let (report_to, results) = sync_channel(requests);
+        let client = Client::new(config.reach.reach(), config.attempt_timeout);
+        let requests_max = usize::try_from(config.sink_requests).unwrap_or(usize::MAX);
         Ok(Self {
             scanner: Scanner::new(cluster)?,
             names: Names::new(cluster),
             ledger: Ledger::new(usize::try_from(config.sink_window).unwrap_or(usize::MAX)),
-            client: Client::new(config.reach.reach(), config.attempt_timeout),
+            requests: Requests::new(means.runtime.clone(), client, requests_max),
             schedule: config.schedule(),
             attempt_within: config.attempt_timeout,
             owed_max: usize::try_from(config.sink_owed).unwrap_or(usize::MAX),
-            requests: Arc::new(Semaphore::new(requests)),
-            results,
-            report_to,
             means,
         })
     }
@@ -129,10 +84,7 @@ impl Deliver {
 
     /// Begins every attempt that is due, as far as there is room.
     fn begin_due(&mut self) {
-        loop {
-            let Ok(permit) = Arc::clone(&self.requests).try_acquire_owned() else {
-                return;
-            };
+        while let Some(permit) = self.requests.reserve() {
             let Some((ticket, owed)) = self.ledger.begin(self.now()) else {
                 return;
             };
@@ -140,7 +92,7 @@ impl Deliver {
         }
     }
 
-    fn attempt(&mut self, ticket: Ticket, owed: &Owed, permit: OwnedSemaphorePermit) {
+    fn attempt(&mut self, ticket: Ticket, owed: &Owed, permit: Permit) {
         let live = self.means.live.borrow().clone();
         let Some(subscription) = live.and_then(|live| live.get(owed.subscription).cloned()) else {
             debug!(subscription = %owed.subscription, "subscription is gone, an event is dropped");
@@ -155,29 +107,15 @@ impl Deliver {
             body,
             sent_at: (self.means.clock)(),
         };
-        let report = Report {
-            ticket,
-            ending: Ending::Failed(Fault::Broken),
-            permit: Some(permit),
-            to: self.report_to.clone(),
-        };
-        let client = self.client.clone();
-        self.means.runtime.spawn(async move {
-            let ending = client.send(&subscription, message).await;
-            report.of(ending);
-        });
+        self.requests.start(permit, ticket, subscription, message);
     }
 
     /// Notes the results that have come; waits for the first no longer than that.
     fn hear(&mut self, patience: Duration) {
-        let first = match patience {
-            Duration::ZERO => self.results.try_recv().ok(),
-            patience => self.results.recv_timeout(patience).ok(),
-        };
-        let mut next = first;
+        let mut next = self.requests.hear(patience);
         while let Some(outcome) = next {
             self.note(&outcome);
-            next = self.results.try_recv().ok();
+            next = self.requests.hear(Duration::ZERO);
         }
     }
 
@@ -375,48 +313,6 @@ impl Stage for Deliver {
     fn refused(&mut self) -> Vec<(Partition, i64)> {
         Vec::new()
     }
-}
-
-/// Reads what a filter asks for from the CloudEvents headers, without decoding the value.
-fn read_event<'a>(record: &'a BorrowedMessage<'_>) -> Option<(Event, Traits<'a>)> {
-    let text = |name| std::str::from_utf8(header(record, name)?).ok();
-    let traits = Traits {
-        event_type: text("ce_type")?,
-        provider: text("ce_provider")?,
-        native_type: text("ce_nativetype")?,
-        source: text("ce_source")?.strip_prefix("/sources/")?,
-    };
-    let event = Event {
-        id: text("ce_id")?.parse().ok()?,
-        key: Bytes::copy_from_slice(record.key()?),
-        wire: Bytes::copy_from_slice(record.payload()?),
-    };
-    Some((event, traits))
-}
-
-type Row = ((crate::SubscriptionId, Uuid), Option<(Owed, Time)>);
-
-fn read_row(partition: &Partition, record: &BorrowedMessage<'_>) -> Result<Row, rows::BadRow> {
-    let key = rows::parse_key(record.key().unwrap_or_default())?;
-    let Some(value) = record.payload() else {
-        return Ok((key, None));
-    };
-    let row = rows::parse_retry(partition, key, |name| header(record, name), value)?;
-    Ok((key, Some(row)))
-}
-
-fn header<'a>(record: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a [u8]> {
-    let headers = record.headers()?;
-    let found = headers.iter().find(|header| header.key == name);
-    found.and_then(|header| header.value)
-}
-
-/// Returns the event as a CloudEvent in structured mode.
-fn body(event: &Event) -> Option<Bytes> {
-    let key = std::str::from_utf8(&event.key).ok()?;
-    let decoded = wire::decode(&event.wire).ok()?;
-    let json = serde_json::to_vec(&wire::cloudevent_json(&decoded, key)).ok()?;
-    Some(json.into())
 }
 
 fn send(
