@@ -33,7 +33,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    All(services::AllArgs),
     Ingest(services::IngestArgs),
+    Normalizer(services::NormalizerArgs),
     Sink(services::SinkArgs),
     Console(services::ConsoleArgs),
     Topics(topics::Args),
@@ -64,7 +66,9 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         .context("start the runtime")?;
     let ended = runtime.block_on(async {
         match command {
+            Command::All(args) => services::all(args).await,
             Command::Ingest(args) => services::ingest(args).await,
+            Command::Normalizer(args) => services::normalizer(args).await,
             Command::Sink(args) => services::sink(args).await,
             Command::Console(args) => services::console(args).await,
             Command::Topics(args) => topics::run(args).await,

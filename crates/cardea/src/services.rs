@@ -24,6 +24,26 @@ struct Process {
     kafka: kafka::Config,
 }
 
+/// Runs every service in one process, for a small site; a failed one is started again in place.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardea all --sources sources.yaml")]
+pub(crate) struct AllArgs {
+    #[command(flatten)]
+    process: Process,
+    #[command(flatten)]
+    layout: Layout,
+    #[command(flatten)]
+    instance: InstanceConfig,
+    #[command(flatten)]
+    ingest: ingest::Config,
+    #[command(flatten)]
+    normalizer: normalizer::Config,
+    #[command(flatten)]
+    sink: sink::Config,
+    #[command(flatten)]
+    console: console::Config,
+}
+
 /// Takes deliveries, proves them, writes them raw, answers as their providers expect.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -36,6 +56,20 @@ pub(crate) struct IngestArgs {
     layout: Layout,
     #[command(flatten)]
     ingest: ingest::Config,
+}
+
+/// Reads raw deliveries, drops repeats, writes canonical events, exactly once.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardea normalizer --instance normalizer-0 --workers 2")]
+pub(crate) struct NormalizerArgs {
+    #[command(flatten)]
+    process: Process,
+    #[command(flatten)]
+    layout: Layout,
+    #[command(flatten)]
+    instance: InstanceConfig,
+    #[command(flatten)]
+    normalizer: normalizer::Config,
 }
 
 /// Delivers canonical events to the endpoints of the subscriptions, signed, with patience.
@@ -62,12 +96,40 @@ pub(crate) struct ConsoleArgs {
     console: console::Config,
 }
 
+pub(crate) async fn all(args: AllArgs) -> anyhow::Result<ExitCode> {
+    let start = async |cluster: &Cluster, context: &Context| {
+        let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
+        check(cluster, &args.layout, Topic::all(), context).await?;
+        normalizer::start(&args.normalizer, &args.instance, cluster, context);
+        sink::start(&args.sink, &args.instance, cluster, context);
+        console::start(&args.console, cluster.topic_prefix(), context);
+        ingest.start(context).await?;
+        Ok(())
+    };
+    args.process.run(OnFailure::RestartTask, start).await
+}
+
 pub(crate) async fn ingest(args: IngestArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
         let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
         let topics = Provider::ALL.map(Topic::Raw).into();
         check(cluster, &args.layout, topics, context).await?;
         ingest.start(context).await?;
+        Ok(())
+    };
+    args.process.run(OnFailure::EndProcess, start).await
+}
+
+pub(crate) async fn normalizer(args: NormalizerArgs) -> anyhow::Result<ExitCode> {
+    let start = async |cluster: &Cluster, context: &Context| {
+        let of_provider =
+            |provider| [Topic::Raw, Topic::Quarantine, Topic::Seen].map(|t| t(provider));
+        let topics = Provider::ALL.into_iter().flat_map(of_provider);
+        let topics = topics
+            .chain(CanonicalTopic::ALL.map(Topic::Canonical))
+            .collect();
+        check(cluster, &args.layout, topics, context).await?;
+        normalizer::start(&args.normalizer, &args.instance, cluster, context);
         Ok(())
     };
     args.process.run(OnFailure::EndProcess, start).await

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 /// Flags of the normalizer.
 #[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
 pub struct Config {
     /// Threads that normalize; each has its own share of the raw partitions.
     #[arg(long, env = "CARDEA_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]

@@ -26,7 +26,9 @@ fn help_names_every_command_and_goes_to_stdout() {
     let output = cardea(&["--help"]);
     assert!(output.status.success());
     for command in [
+        "all",
         "ingest",
+        "normalizer",
         "sink",
         "console",
         "topics",
@@ -45,7 +47,9 @@ fn help_names_every_command_and_goes_to_stdout() {
 #[test]
 fn help_of_a_command_shows_an_example() {
     for command in [
-        &["ingest"] as &[&str],
+        &["all"] as &[&str],
+        &["ingest"],
+        &["normalizer"],
         &["sink"],
         &["console"],
         &["topics"],
