@@ -99,7 +99,10 @@ fn list(json: bool) -> anyhow::Result<ExitCode> {
             .map(move |s| (provider, s))
     });
     if json {
-        let entry = |(provider, sample): (Provider, &Sample)| json!({"provider": provider, "event": sample.name, "path": sample.tail});
+        let entry = |(provider, sample): (Provider, &Sample)| {
+            let Sample { name, tail, .. } = sample;
+            json!({"provider": provider, "event": name, "path": tail})
+        };
         output::json(&samples.map(entry).collect::<Vec<_>>())?;
     } else {
         let row = |(provider, sample): (Provider, &Sample)| {

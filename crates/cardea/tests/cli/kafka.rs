@@ -1,5 +1,6 @@
 //! What only a real Kafka can show.
 
+use std::collections::BTreeSet;
 use std::process::{Command, Output};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use ::kafka::{Cluster, Config, Producer, Record};
 use events::{CanonicalTopic, Provider, RawPosition, Time, schema, wire};
 use providers::Raw;
 use serde_json::Value;
-use testkit::{Isolation, Kafka, create_topic, read_topic};
+use testkit::{Isolation, Kafka, create_topic, free_port, read_topic};
 use uuid::Uuid;
 
 use crate::{SOURCES, Service, command, stderr, stdout};
@@ -88,7 +89,7 @@ fn a_topic_with_too_few_partitions_is_named_by_the_tool_and_by_a_service() {
 async fn what_ingest_accepts_of_a_simulation_is_raw_in_kafka() {
     let kafka = Kafka::shared();
     assert!(run(&kafka, &["topics"]).status.success());
-    let service = Service::ingest(at(&kafka, &["ingest"])).await;
+    let service = Service::start(at(&kafka, &["ingest"])).await;
 
     let flags = [
         "simulate",
@@ -115,6 +116,36 @@ async fn what_ingest_accepts_of_a_simulation_is_raw_in_kafka() {
         .iter()
         .sum();
     assert_eq!(u64::try_from(in_kafka).unwrap(), count("accepted"));
+    assert!(service.terminate());
+}
+
+#[tokio::test]
+async fn all_takes_a_webhook_of_every_provider_to_an_event() {
+    let kafka = Kafka::shared();
+    assert!(run(&kafka, &["topics"]).status.success());
+    let console = format!("127.0.0.1:{}", free_port());
+    let all = at(&kafka, &["all", "--console-address", &console]);
+    let service = Service::start(all).await;
+    for (source, sample) in [
+        ("glofox-demo", "booking-created"),
+        ("alocity-demo", "accesslog-granted"),
+        ("gxp-demo", "access.granted"),
+        ("genea-demo", "access-granted"),
+        ("accessgrid-demo", "ag.access_pass.issued"),
+        ("cvent-demo", "registered-for-event"),
+    ] {
+        let flags = ["send", "--sources", SOURCES, "--url", &service.url];
+        let sample = ["--source", source, "--event", sample, "--fresh"];
+        let sent = run(&kafka, &[&flags[..], &sample].concat());
+        assert!(sent.status.success(), "{source}: {}", stdout(&sent));
+    }
+    let tail = run(&kafka, &["tail", "--from", "beginning", "--count", "6"]);
+    let events = stdout(&tail).lines().map(|line| {
+        let event: Value = serde_json::from_str(line).unwrap();
+        event["provider"].as_str().unwrap().to_owned()
+    });
+    let providers: BTreeSet<String> = events.collect();
+    assert_eq!(providers.len(), Provider::ALL.len(), "{providers:?}");
     assert!(service.terminate());
 }
 

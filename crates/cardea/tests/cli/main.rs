@@ -33,15 +33,15 @@ fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).expect("the output is text")
 }
 
-/// An ingest of the demo sources that ends with the test.
+/// A process with an ingest of the demo sources that ends with the test.
 struct Service {
     process: Child,
     url: String,
 }
 
 impl Service {
-    /// Starts `cardea ingest`; returns once it takes connections.
-    async fn ingest(mut command: Command) -> Self {
+    /// Starts `cardea ingest` or `cardea all`; returns once it takes connections.
+    async fn start(mut command: Command) -> Self {
         let address = |port: u16| format!("127.0.0.1:{port}");
         let (ingest, admin) = (address(free_port()), address(free_port()));
         command

@@ -214,7 +214,7 @@ fn a_simulation_without_ingest_counts_what_was_not_taken() {
 #[tokio::test]
 async fn ingest_answers_while_kafka_is_away_and_ends_when_it_is_asked() {
     let ingest = command(&["ingest", "--brokers", "127.0.0.1:1"]);
-    let service = Service::ingest(ingest).await;
+    let service = Service::start(ingest).await;
     let source = ["send", "--sources", SOURCES, "--source", "genea-demo"];
     let sample = ["--event", "access-granted", "--url", &service.url, "--json"];
     let output = cardea(&[&source[..], &sample].concat());
