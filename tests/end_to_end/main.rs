@@ -1,0 +1,9 @@
+//! The whole program, as a process, between real HTTP and a real Kafka.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod crash;
+mod main_job;
+mod program;
+mod readme;
+mod sender;
