@@ -41,7 +41,10 @@ async fn sigterm_drains_and_loses_nothing() {
     let senders = send_all(&site, &accepted);
     let reached = async || accepted.load(Ordering::Relaxed) >= DELIVERIES / 3;
     wait_until("a share of the deliveries", DEADLINE, reached).await;
-    assert!(program.terminate().await, "the drain took too long or failed");
+    assert!(
+        program.terminate().await,
+        "the drain took too long or failed"
+    );
     let program = site.start().await;
     senders.join_all().await;
     assert_each_once(&site, &subscriber).await;

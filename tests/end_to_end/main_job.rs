@@ -27,7 +27,10 @@ async fn every_sample_of_every_provider_arrives_signed_and_comes_out_once() {
         }
     }
     let raw = Provider::ALL.map(|provider| site.read(&format!("raw.{provider}")).len());
-    let sent: usize = Provider::ALL.map(|provider| providers::samples(provider).len()).iter().sum();
+    let sent: usize = Provider::ALL
+        .map(|provider| providers::samples(provider).len())
+        .iter()
+        .sum();
     assert_eq!(raw.iter().sum::<usize>(), sent);
 
     wait_until("the normalizer", DEADLINE, async || normalized(&site)).await;
@@ -51,14 +54,23 @@ async fn a_redelivery_comes_out_once_and_a_forgery_not_at_all() {
         assert_eq!(sender.post(Provider::Genea, "", scan).await, Some(200));
     }
     let forged = scan.replace("GRANTED", "GRANTEE");
-    let answer = sender.post_signed_for(Provider::Genea, "", scan, &forged).await;
+    let answer = sender
+        .post_signed_for(Provider::Genea, "", scan, &forged)
+        .await;
     assert_eq!(answer, Some(401));
     let last = scan.replace("e-1", "e-2");
     assert_eq!(sender.post(Provider::Genea, "", &last).await, Some(200));
 
-    wait_until("the last event", DEADLINE, async || site.events().len() >= 2).await;
+    wait_until("the last event", DEADLINE, async || {
+        site.events().len() >= 2
+    })
+    .await;
     assert_eq!(site.read("raw.genea").len(), 4);
-    let natives: Vec<_> = site.events().into_iter().map(|event| event.envelope.native_id).collect();
+    let natives: Vec<_> = site
+        .events()
+        .into_iter()
+        .map(|event| event.envelope.native_id)
+        .collect();
     assert_eq!(natives, [Some("e-1".to_owned()), Some("e-2".to_owned())]);
 }
 
@@ -69,7 +81,9 @@ async fn what_tells_two_events_apart_is_the_providers_own() {
     let sender = Sender::new(site.ingest());
     let status = r#"{"gateway_id":"GW-001","status":"online"}"#;
     for _ in 0..2 {
-        let answer = sender.post(Provider::Gxp, "mqtt-gateway-status", status).await;
+        let answer = sender
+            .post(Provider::Gxp, "mqtt-gateway-status", status)
+            .await;
         assert_eq!(answer, Some(200));
     }
     wait_until("both statuses", DEADLINE, async || site.events().len() == 2).await;
@@ -91,12 +105,18 @@ async fn the_console_serves_the_schemas_that_the_records_name() {
 impl Subscriber {
     pub(crate) fn ids(&self) -> BTreeSet<String> {
         let received = self.endpoint.received();
-        received.iter().map(|request| request.header("webhook-id").to_owned()).collect()
+        received
+            .iter()
+            .map(|request| request.header("webhook-id").to_owned())
+            .collect()
     }
 }
 
 fn ids_of(site: &Site) -> BTreeSet<String> {
-    site.events().iter().map(|event| event.envelope.event_id.to_string()).collect()
+    site.events()
+        .iter()
+        .map(|event| event.envelope.event_id.to_string())
+        .collect()
 }
 
 /// The normalizer's ledger covers every raw record.
@@ -117,9 +137,14 @@ fn normalized(site: &Site) -> bool {
 
 /// Verifies as a receiver does that knows Standard Webhooks and nothing of Cardea.
 fn assert_proven(received: &Received, secret: &str) {
-    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    let key = STANDARD
+        .decode(secret.strip_prefix("whsec_").unwrap())
+        .unwrap();
     let mut mac: Hmac<Sha256> = Hmac::new_from_slice(&key).unwrap();
-    let (id, at) = (received.header("webhook-id"), received.header("webhook-timestamp"));
+    let (id, at) = (
+        received.header("webhook-id"),
+        received.header("webhook-timestamp"),
+    );
     mac.update(format!("{id}.{at}.").as_bytes());
     mac.update(&received.body);
     let wanted = format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()));

@@ -51,14 +51,22 @@ impl Site {
             .args(["--ingest-address", &address(self.ingest)])
             .args(["--console-address", &address(self.console)])
             .args(["--admin-address", &address(self.admin)])
-            .args(["--instance", "test", "--partitions", "3", "--allow-private-endpoints"])
+            .args([
+                "--instance",
+                "test",
+                "--partitions",
+                "3",
+                "--allow-private-endpoints",
+            ])
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
         let mut program = Program(child);
         let ready = async || {
             assert_eq!(program.0.try_wait().unwrap(), None, "the program ended");
-            sender::get(self.admin, "/ready").await.is_some_and(|(status, _)| status == 200)
+            sender::get(self.admin, "/ready")
+                .await
+                .is_some_and(|(status, _)| status == 200)
         };
         wait_until("the program to be ready", DEADLINE, ready).await;
         program
@@ -84,7 +92,11 @@ impl Site {
 
     /// Runs a subcommand to its end and returns what it printed.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
-        let output = self.command(arguments[0]).args(&arguments[1..]).output().unwrap();
+        let output = self
+            .command(arguments[0])
+            .args(&arguments[1..])
+            .output()
+            .unwrap();
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "cardea {arguments:?}: {errors}");
         String::from_utf8(output.stdout).unwrap()
@@ -107,7 +119,6 @@ impl Site {
         self.console
     }
 
-
     pub(crate) fn read(&self, topic: &str) -> Vec<OwnedRecord> {
         let name = format!("{}{topic}", self.kafka.prefix());
         read_topic(self.kafka.brokers(), &name, Isolation::ReadCommitted)
@@ -117,7 +128,9 @@ impl Site {
     pub(crate) fn events(&self) -> Vec<Event> {
         let topics = CanonicalTopic::ALL.into_iter();
         let records = topics.flat_map(|topic| self.read(topic.name()));
-        records.map(|record| wire::decode(&record.value.unwrap()).unwrap()).collect()
+        records
+            .map(|record| wire::decode(&record.value.unwrap()).unwrap())
+            .collect()
     }
 }
 
@@ -151,7 +164,10 @@ impl Drop for Program {
 }
 
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .canonicalize()
+        .unwrap()
 }
 
 pub(crate) fn sources() -> PathBuf {
@@ -162,6 +178,9 @@ pub(crate) fn sources() -> PathBuf {
 pub(crate) fn binary() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let built = test.parent().unwrap().parent().unwrap().join("cardea");
-    assert!(built.exists(), "build it first: cargo build --workspace --bins --tests");
+    assert!(
+        built.exists(),
+        "build it first: cargo build --workspace --bins --tests"
+    );
     built
 }

@@ -15,7 +15,10 @@ async fn the_readmes_webhook_is_accepted_and_comes_out() {
     let example = example_with("curl -i").replace("127.0.0.1:8080", &address);
     // The receiver belongs to `make up`.
     let (example, _) = example.split_once("curl -s").unwrap();
-    let ran = Command::new("bash").args(["-euc", example]).output().unwrap();
+    let ran = Command::new("bash")
+        .args(["-euc", example])
+        .output()
+        .unwrap();
     let answer = String::from_utf8_lossy(&ran.stdout);
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     wait_until("the event", DEADLINE, async || site.events().len() == 1).await;
@@ -26,7 +29,10 @@ async fn the_readmes_webhook_is_accepted_and_comes_out() {
 fn every_subcommand_that_the_readme_names_teaches_itself() {
     let readme = readme();
     let table = readme.split("| subcommand | does |").nth(1).unwrap();
-    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
     let mut named = Vec::new();
     for row in rows {
         let cell = row.split('|').nth(1).unwrap();
@@ -34,9 +40,15 @@ fn every_subcommand_that_the_readme_names_teaches_itself() {
     }
     assert!(named.len() > 10, "{named:?}");
     for subcommand in named {
-        let help = Command::new(binary()).args([&subcommand, "--help"]).output().unwrap();
+        let help = Command::new(binary())
+            .args([&subcommand, "--help"])
+            .output()
+            .unwrap();
         assert!(help.status.success(), "cardea {subcommand} --help");
-        assert!(help.stdout.len() > 200, "cardea {subcommand} --help teaches nothing");
+        assert!(
+            help.stdout.len() > 200,
+            "cardea {subcommand} --help teaches nothing"
+        );
     }
 }
 
@@ -48,6 +60,8 @@ fn readme() -> String {
 fn example_with(text: &str) -> String {
     let readme = readme();
     let blocks = readme.split("\n\n");
-    let block = blocks.filter(|block| block.starts_with("    ")).find(|block| block.contains(text));
+    let block = blocks
+        .filter(|block| block.starts_with("    "))
+        .find(|block| block.contains(text));
     block.unwrap().to_owned()
 }

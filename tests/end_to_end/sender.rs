@@ -55,7 +55,10 @@ impl Sender {
 
     fn uri(&self, provider: Provider, tail: &str) -> String {
         let slash = if tail.is_empty() { "" } else { "/" };
-        format!("http://127.0.0.1:{}/hooks/{provider}-demo{slash}{tail}", self.port)
+        format!(
+            "http://127.0.0.1:{}/hooks/{provider}-demo{slash}{tail}",
+            self.port
+        )
     }
 }
 
@@ -63,13 +66,19 @@ impl Sender {
 pub(crate) async fn get(port: u16, path: &str) -> Option<(u16, Bytes)> {
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
     let uri = format!("http://127.0.0.1:{port}{path}").parse().unwrap();
-    let answer = tokio::time::timeout(TIMEOUT, client.get(uri)).await.ok()?.ok()?;
+    let answer = tokio::time::timeout(TIMEOUT, client.get(uri))
+        .await
+        .ok()?
+        .ok()?;
     let status = answer.status().as_u16();
     let body = answer.into_body().collect().await.ok()?;
     Some((status, body.to_bytes()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "a vendor signs the time at which it sends")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a vendor signs the time at which it sends"
+)]
 fn now() -> Time {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     Time::from_seconds(i64::try_from(since.unwrap().as_secs()).unwrap()).unwrap()
