@@ -57,6 +57,9 @@ pub struct GroupConsumer {
 struct Deferred {
     events: Mutex<VecDeque<Rebalance>>,
     closing: AtomicBool,
+    /// The group waits for one answer while closing; a second one would ask a thread that is gone
+    /// and wait for ever (librdkafka queues a revocation behind an assignment not yet seen).
+    answered_closing: AtomicBool,
 }
 
 impl GroupConsumer {
@@ -247,7 +250,10 @@ impl ConsumerContext for Deferred {
         list: &mut TopicPartitionList,
     ) {
         if self.closing.load(Ordering::Acquire) {
-            // Nobody will answer any more; the worker has let go of its state.
+            // The worker has let go of its state; nobody else will answer.
+            if self.answered_closing.swap(true, Ordering::AcqRel) {
+                return;
+            }
             let answered = match code {
                 RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                     consumer.incremental_assign(list)
