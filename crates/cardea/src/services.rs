@@ -1,6 +1,8 @@
 //! The commands that run services: each alone, or all in one process.
 
 mod check;
+#[cfg(test)]
+mod metrics_doc;
 
 use std::process::ExitCode;
 

@@ -8,38 +8,38 @@ use service::metrics::Metric;
 /// Requests answered. `provider` is `none` where no source was found; `outcome` is `accepted`,
 /// `handshake`, or the reason of the refusal.
 pub const REQUESTS: Metric = Metric {
-    name: "ingest_requests_total",
+    name: "cardea_ingest_requests_total",
     help: "Requests answered, by provider and outcome.",
     labels: &["provider", "outcome"],
 };
 /// From a request's beginning to its answer.
 pub const REQUEST_SECONDS: Metric = Metric {
-    name: "ingest_request_seconds",
+    name: "cardea_ingest_request_seconds",
     help: "Time from the first byte of a request to its answer.",
     labels: &[],
 };
 /// From handing a record to the Kafka client to the acknowledgement of all in-sync replicas.
 pub const ACK_SECONDS: Metric = Metric {
-    name: "ingest_ack_seconds",
+    name: "cardea_ingest_ack_seconds",
     help: "Time until Kafka acknowledged a raw record.",
     labels: &["provider"],
 };
 /// Bodies of accepted deliveries, as they came.
 pub const BODY_BYTES: Metric = Metric {
-    name: "ingest_body_bytes_total",
+    name: "cardea_ingest_body_bytes_total",
     help: "Bytes of the bodies of accepted deliveries.",
     labels: &["provider"],
 };
 /// Requests between their head and their answer.
 pub const IN_FLIGHT: Metric = Metric {
-    name: "ingest_requests_in_flight",
+    name: "cardea_ingest_requests_in_flight",
     help: "Requests that are being worked on.",
     labels: &[],
 };
 
 /// The metrics of one ingest.
 #[derive(Clone, Debug)]
-pub(crate) struct IngestMetrics {
+pub struct IngestMetrics {
     requests: IntCounterVec,
     pub(crate) request_seconds: Histogram,
     ack_seconds: HistogramVec,
@@ -51,7 +51,8 @@ pub(crate) struct IngestMetrics {
 pub(crate) struct InFlight(IntGauge);
 
 impl IngestMetrics {
-    pub(crate) fn register(metrics: &Metrics) -> Self {
+    /// Registers them; once a process.
+    pub fn register(metrics: &Metrics) -> Self {
         Self {
             requests: metrics.counters(&REQUESTS),
             request_seconds: metrics.seconds(&REQUEST_SECONDS),

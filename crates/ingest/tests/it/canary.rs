@@ -75,7 +75,7 @@ async fn no_log_line_and_no_metric_shows_what_a_sender_sent() {
     assert!(own_lines.is_empty(), "{own_lines:?}");
     assert!(!log.contains(SECRET));
     let metrics = ingest.context.metrics.render();
-    assert!(metrics.contains("ingest_requests_total"));
+    assert!(metrics.contains("cardea_ingest_requests_total"));
     assert!(
         !metrics.contains(CANARY) && !metrics.contains(SECRET),
         "{metrics}"

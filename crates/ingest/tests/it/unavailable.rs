@@ -23,7 +23,7 @@ async fn without_kafka_every_delivery_is_told_to_come_again_in_time() {
         assert!(answer.head.contains("\r\nretry-after: "), "{answer:?}");
     }
     let metrics = ingest.context.metrics.render();
-    let counted = r#"ingest_requests_total{outcome="unavailable",provider="genea"} 1"#;
+    let counted = r#"cardea_ingest_requests_total{outcome="unavailable",provider="genea"} 1"#;
     assert!(metrics.contains(counted), "{metrics}");
 }
 
