@@ -101,7 +101,7 @@ impl GroupConsumer {
         }
         match self.consumer.poll(timeout) {
             Some(Ok(record)) => Ok(Polled::Record(record)),
-            Some(Err(error)) => sort(error),
+            Some(Err(error)) => self.sort(error),
             None => Ok(match self.consumer.context().next() {
                 Some(event) => Polled::Rebalance(event),
                 None => Polled::Nothing,
@@ -140,14 +140,20 @@ impl GroupConsumer {
     pub fn assign(&self, starts: &[(Partition, i64)]) -> Result<(), Failure> {
         self.consumer
             .incremental_assign(&list_at(starts)?)
-            .map_err(|error| Failure::of("assign", error))
+            .map_err(|error| self.failure("assign", error))
     }
 
     /// Reads an assigned partition from there on.
     pub fn seek(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
-        self.consumer
-            .seek_partitions(list_at(&[(partition.clone(), offset)])?, ASK)
-            .map_err(|error| Failure::of("seek", error))?;
+        let list = list_at(&[(partition.clone(), offset)])?;
+        let sought = self.consumer.seek_partitions(list, ASK);
+        let sought = sought.map_err(|error| self.failure("seek", error))?;
+        // Each partition has its own answer; one not heard would skip what is to be read again.
+        for element in sought.elements() {
+            element
+                .error()
+                .map_err(|error| self.failure("seek", error))?;
+        }
         Ok(())
     }
 
@@ -169,7 +175,35 @@ impl GroupConsumer {
     pub fn release(&self, partitions: &[Partition]) -> Result<(), Failure> {
         self.consumer
             .incremental_unassign(&list(partitions))
-            .map_err(|error| Failure::of("release", error))
+            .map_err(|error| self.failure("release", error))
+    }
+
+    /// Errors of polling that only say that Kafka is away heal by themselves.
+    fn sort(&self, error: KafkaError) -> Result<Polled<'static>, Failure> {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+            return Ok(Polled::OutOfRange);
+        }
+        match self.failure("poll", error) {
+            Failure::Unclear { source, .. } => {
+                debug!(error = %source, "kafka away while polling");
+                Ok(Polled::Nothing)
+            }
+            fatal @ Failure::Fatal { .. } => Err(fatal),
+        }
+    }
+
+    /// Sorts an error by what ended the member for good, if something has.
+    fn failure(&self, step: &'static str, error: KafkaError) -> Failure {
+        match self.consumer.client().fatal_error() {
+            Some((code, _)) => match Failure::of(step, KafkaError::MessageConsumptionFatal(code)) {
+                Failure::Unclear { source, .. } => Failure::Fatal {
+                    what: "the consumer has failed for good".to_owned(),
+                    source: Some(source),
+                },
+                fatal @ Failure::Fatal { .. } => fatal,
+            },
+            None => Failure::of(step, error),
+        }
     }
 
     /// Returns where reading goes on, transaction markers included (kafka-rules 9).
@@ -182,20 +216,6 @@ impl GroupConsumer {
             Offset::Offset(offset) => Some(offset),
             _ => None,
         }
-    }
-}
-
-/// Errors of polling that only say that Kafka is away heal by themselves.
-fn sort(error: KafkaError) -> Result<Polled<'static>, Failure> {
-    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
-        return Ok(Polled::OutOfRange);
-    }
-    match Failure::of("poll", error) {
-        Failure::Unclear { source, .. } => {
-            debug!(error = %source, "kafka away while polling");
-            Ok(Polled::Nothing)
-        }
-        fatal @ Failure::Fatal { .. } => Err(fatal),
     }
 }
 

@@ -101,6 +101,11 @@ impl Transactor {
         Ok(())
     }
 
+    /// Tells whether there is a producer that has not been thrown away.
+    pub fn is_ready(&self) -> bool {
+        self.producer.is_some()
+    }
+
     /// Tells whether a transaction has begun and not ended.
     pub fn is_open(&self) -> bool {
         self.open_for.is_some()

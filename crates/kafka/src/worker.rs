@@ -2,7 +2,7 @@
 //! came in one transaction. All that Kafka may do meanwhile (rebalance, outage, a commit whose
 //! answer never came) is dealt with here; what the records mean is the stage's business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,71 +14,13 @@ use tracing::{debug, error, info, warn};
 use crate::config::Cluster;
 use crate::failure::Failure;
 use crate::group::{GroupConsumer, Partition, Polled, Rebalance};
+use crate::stage::{Reached, Stage};
 use crate::transactor::Transactor;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// A stage that is full for so long has its partitions paused.
 const FULL_MAX: Duration = Duration::from_secs(1);
-
-/// What a worker does with records. It is told of every change of ownership, and of the fate of
-/// every transaction it wrote to.
-pub trait Stage {
-    /// Rebuilds the state of a partition that is now ours and says where to read on. `committed`
-    /// is the group's stable offset, `earliest` the first one that retention has left.
-    fn assign(
-        &mut self,
-        partition: &Partition,
-        committed: Option<i64>,
-        earliest: i64,
-    ) -> Result<i64, Failure>;
-
-    /// Drops the state of a partition that is no longer ours.
-    fn revoke(&mut self, partition: &Partition);
-
-    /// Takes one record; may write to the open transaction.
-    fn take(&mut self, record: &BorrowedMessage<'_>, out: &Transactor) -> Result<(), Failure>;
-
-    /// Does what is due without a record, for at most that long; only a stage that is full, or
-    /// has work of its own, takes the time.
-    fn tend(&mut self, patience: Duration);
-
-    /// Tells whether no record can be taken now.
-    fn full(&self) -> bool;
-
-    /// Tells whether a commit would record anything.
-    fn pending(&self) -> bool;
-
-    /// Writes the last of a transaction and returns where each partition is to be read on, as
-    /// `reached` tells it from the offset after the last record that is done.
-    fn conclude(
-        &mut self,
-        out: &Transactor,
-        reached: &Reached,
-    ) -> Result<Vec<(Partition, i64)>, Failure>;
-
-    /// The transaction took place.
-    fn committed(&mut self);
-
-    /// The transaction did not take place. Returns from where records are wanted again.
-    fn refused(&mut self) -> Vec<(Partition, i64)>;
-}
-
-/// How far the reader is past what it handed out.
-#[derive(Debug, Default)]
-pub struct Reached(BTreeMap<Partition, (i64, i64)>);
-
-impl Reached {
-    /// Returns the offset to commit for a partition whose records before `next` are done. Where
-    /// that is all the stage was given, the reader's position stands in: it counts the transaction
-    /// markers that follow, without which lag would never be zero (kafka-rules 9).
-    pub fn after(&self, partition: &Partition, next: i64) -> i64 {
-        match self.0.get(partition) {
-            Some((taken, position)) if *taken == next => next.max(*position),
-            Some(_) | None => next,
-        }
-    }
-}
 
 /// How a worker is called and how often it commits.
 #[derive(Clone, Debug)]
@@ -115,6 +57,9 @@ pub struct Worker<S> {
     out: Transactor,
     stage: S,
     owned: BTreeMap<Partition, Progress>,
+    /// Partitions that are ours, but whose state and position must be rebuilt before anything else.
+    stale: BTreeSet<Partition>,
+    backoff: Duration,
     began_at: Option<Instant>,
     full_since: Option<Instant>,
     paused: bool,
@@ -147,6 +92,8 @@ impl<S: Stage> Worker<S> {
             out,
             stage,
             owned: BTreeMap::new(),
+            stale: BTreeSet::new(),
+            backoff: BACKOFF_MIN,
             began_at: None,
             full_since: None,
             paused: false,
@@ -163,13 +110,18 @@ impl<S: Stage> Worker<S> {
             let turn = self.turn();
             self.settle(turn)?;
         }
-        let last = self.commit();
-        self.settle(last)?;
+        if self.stale.is_empty() {
+            let last = self.commit();
+            self.settle(last)?;
+        }
         info!(instance = self.config.instance, "worker stopped");
         Ok(())
     }
 
     fn turn(&mut self) -> Result<(), Failure> {
+        if !self.stale.is_empty() || !self.out.is_ready() {
+            return self.refresh();
+        }
         if self.stage.full() {
             self.stage.tend(self.config.poll_timeout);
             self.commit_if_due(Supply::Dry)?;
@@ -192,7 +144,7 @@ impl<S: Stage> Worker<S> {
                 return Ok(Supply::Flowing);
             }
             Polled::Rebalance(event) => self.rebalance(event)?,
-            Polled::OutOfRange => self.reassign()?,
+            Polled::OutOfRange => self.reassign(),
             Polled::Nothing => {}
         }
         Ok(Supply::Dry)
@@ -307,7 +259,9 @@ impl<S: Stage> Worker<S> {
             info!("transaction did not take place");
             for (partition, offset) in self.stage.refused() {
                 self.consumer.seek(&partition, offset)?;
-                self.owned.entry(partition).or_default().taken = None;
+                if let Some(progress) = self.owned.get_mut(&partition) {
+                    progress.taken = None;
+                }
             }
             Ok(())
         } else if at_end {
@@ -315,7 +269,8 @@ impl<S: Stage> Worker<S> {
             self.accept(offsets);
             Ok(())
         } else {
-            self.reassign()
+            self.reassign();
+            Ok(())
         }
     }
 
@@ -325,7 +280,8 @@ impl<S: Stage> Worker<S> {
             Ok(()) => Ok(()),
             Err(Failure::Unclear { step, source }) => {
                 warn!(step, error = %source, "kafka step failed, state is rebuilt");
-                self.reassign()
+                self.reassign();
+                Ok(())
             }
             Err(fatal @ Failure::Fatal { .. }) => {
                 error!(error = %fatal, "worker cannot go on");
@@ -334,17 +290,48 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    /// Begins anew with every partition: new producer, state rebuilt from what is committed.
-    fn reassign(&mut self) -> Result<(), Failure> {
+    /// Begins anew with every partition: the next turns make a new producer and rebuild the state
+    /// from what is committed.
+    fn reassign(&mut self) {
         self.began_at = None;
-        self.settled(|worker| worker.out.init())?;
-        let partitions: Vec<_> = self.owned.keys().cloned().collect();
-        for partition in partitions {
-            self.stage.revoke(&partition);
-            self.settled(|worker| {
-                let start = worker.rebuild(&partition)?;
-                worker.consumer.seek(&partition, start)
-            })?;
+        self.out.discard();
+        self.stale = self.owned.keys().cloned().collect();
+        for partition in &self.stale {
+            self.stage.revoke(partition);
+        }
+    }
+
+    /// Tries once to be as good as new; a rebalance meanwhile comes first, or a partition that is
+    /// lost would be waited for.
+    fn refresh(&mut self) -> Result<(), Failure> {
+        match self.try_refresh() {
+            Err(Failure::Unclear { step, source }) => {
+                warn!(step, error = %source, "kafka away, trying again");
+                // What is fresh becomes stale again: records of it may be dropped by the next try.
+                self.reassign();
+                std::thread::sleep(self.backoff);
+                self.backoff = (self.backoff * 2).min(BACKOFF_MAX);
+                Ok(())
+            }
+            ended => {
+                self.backoff = BACKOFF_MIN;
+                ended
+            }
+        }
+    }
+
+    fn try_refresh(&mut self) -> Result<(), Failure> {
+        // A record that comes now is read again after the seek.
+        if let Polled::Rebalance(event) = self.consumer.poll(Duration::ZERO)? {
+            return self.rebalance(event);
+        }
+        if !self.out.is_ready() {
+            self.out.init()?;
+        }
+        while let Some(partition) = self.stale.first().cloned() {
+            let start = self.rebuild(&partition)?;
+            self.consumer.seek(&partition, start)?;
+            self.stale.remove(&partition);
         }
         Ok(())
     }
@@ -376,7 +363,8 @@ impl<S: Stage> Worker<S> {
             Rebalance::Lost(partitions) => {
                 warn!(partitions = partitions.len(), "partitions lost");
                 self.let_go(&partitions)?;
-                self.reassign()
+                self.reassign();
+                Ok(())
             }
         }
     }
@@ -385,6 +373,7 @@ impl<S: Stage> Worker<S> {
         for partition in partitions {
             self.stage.revoke(partition);
             self.owned.remove(partition);
+            self.stale.remove(partition);
         }
         self.consumer.release(partitions)
     }
@@ -442,7 +431,9 @@ fn note(owned: &mut BTreeMap<Partition, Progress>, record: &BorrowedMessage<'_>)
         topic: record.topic().into(),
         number: record.partition(),
     };
-    owned.entry(partition).or_default().taken = Some(record.offset() + 1);
+    if let Some(progress) = owned.get_mut(&partition) {
+        progress.taken = Some(record.offset() + 1);
+    }
 }
 
 fn begin(

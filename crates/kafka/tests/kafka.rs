@@ -111,24 +111,37 @@ impl Stage for Copy {
     }
 }
 
-struct Setting {
-    kafka: Kafka,
+/// `K` keeps the Kafka alive: the shared one, or one of the test's own.
+struct Setting<K = Kafka> {
+    kafka: K,
+    brokers: String,
     cluster: Cluster,
 }
 
 impl Setting {
     fn new(topics: &[(&str, i32)]) -> Self {
         let kafka = Kafka::shared();
+        let (brokers, prefix) = (kafka.brokers().to_owned(), kafka.prefix().to_owned());
+        Self::with(kafka, brokers, prefix, topics)
+    }
+}
+
+impl<K> Setting<K> {
+    fn with(kafka: K, brokers: String, topic_prefix: String, topics: &[(&str, i32)]) -> Self {
         let config = Config {
-            brokers: kafka.brokers().to_owned(),
-            topic_prefix: kafka.prefix().to_owned(),
+            brokers: brokers.clone(),
+            topic_prefix,
             kafka_set: Vec::new(),
         };
         let cluster = Cluster::new(&config).unwrap();
         for (topic, partitions) in topics {
-            create_topic(kafka.brokers(), &cluster.topic(topic), *partitions);
+            create_topic(&brokers, &cluster.topic(topic), *partitions);
         }
-        Self { kafka, cluster }
+        Self {
+            kafka,
+            brokers,
+            cluster,
+        }
     }
 
     fn partition(&self, topic: &str) -> Partition {
@@ -181,7 +194,7 @@ impl Setting {
 
     fn copied(&self) -> Vec<u32> {
         let records = read_topic(
-            self.kafka.brokers(),
+            &self.brokers,
             &self.cluster.topic("out"),
             Isolation::ReadCommitted,
         );
@@ -274,9 +287,8 @@ async fn a_scan_waits_for_an_open_transaction_and_sees_its_records() {
         ..Record::default()
     })
     .unwrap();
-    let written = async || {
-        !read_topic(setting.kafka.brokers(), &topic, Isolation::ReadUncommitted).is_empty()
-    };
+    let written =
+        async || !read_topic(&setting.brokers, &topic, Isolation::ReadUncommitted).is_empty();
     wait_until("the record to be written", DEADLINE, written).await;
 
     let scanner = Scanner::new(&setting.cluster).unwrap();
@@ -312,9 +324,8 @@ async fn an_aborted_record_is_not_scanned() {
         ..Record::default()
     })
     .unwrap();
-    let written = async || {
-        !read_topic(setting.kafka.brokers(), &topic, Isolation::ReadUncommitted).is_empty()
-    };
+    let written =
+        async || !read_topic(&setting.brokers, &topic, Isolation::ReadUncommitted).is_empty();
     wait_until("the record to be written", DEADLINE, written).await;
     out.init().unwrap();
 
@@ -464,4 +475,35 @@ async fn a_topic_that_is_wrong_is_described() {
     assert_eq!(findings[1].verdict, kafka::Verdict::Created);
     let again = kafka::check(&setting.cluster, &[other]).await.unwrap();
     assert_eq!(again[0].verdict, kafka::Verdict::Good);
+}
+
+mod own_kafka {
+    use super::*;
+
+    /// Longer than the transaction timeout and the group's session together.
+    const OUTAGE: Duration = Duration::from_secs(18);
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_outage_ends_no_worker_and_loses_and_repeats_nothing() {
+        let kafka = Kafka::one_node();
+        let (brokers, prefix) = (kafka.brokers().to_owned(), kafka.prefix().to_owned());
+        let topics = [("in", 4), ("out", 4), ("ledger", 4)];
+        let setting = Setting::with(kafka, brokers, prefix, &topics);
+        let stop = Stop::default();
+        let worker = setting.worker("a", &stop);
+        setting.produce(0..20_000);
+        setting.wait_for_copies(1_000).await;
+        setting.kafka.freeze_node(1);
+        tokio::time::sleep(OUTAGE).await;
+        setting.kafka.thaw_node(1);
+        setting.produce(20_000..21_000);
+        setting.wait_for_copies(5_000).await;
+        setting.kafka.kill_node(1);
+        setting.kafka.start_node(1);
+        setting.produce(21_000..22_000);
+        setting.wait_for_copies(22_000).await;
+        stop.request();
+        worker.join().unwrap().unwrap();
+        setting.assert_each_once(22_000);
+    }
 }

@@ -10,7 +10,7 @@ use kafka::{
     Stage, Transactor,
 };
 use providers::{Mapped, Raw, Reason, Unmappable};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::batch::Batch;
@@ -119,7 +119,8 @@ impl Stage for Normalize {
         let provider = self.names.provider(&partition.topic)?;
         let (seen, ended_at) = self.rebuild(provider, partition)?;
         let start = start_of(partition, committed, ended_at, earliest)?;
-        info!(%partition, seen = seen.len(), start, "seen ids rebuilt");
+        debug!(%partition, seen = seen.len(), start, "seen ids rebuilt");
+        self.revoke(partition);
         self.metrics.seen_ids(provider).add(count(seen.len()));
         let state = State {
             provider,
