@@ -75,6 +75,9 @@ fn advice(error: &KafkaError) -> Option<&'static str> {
         RDKafkaErrorCode::InvalidTransactionTimeout => {
             Some("raise the broker's transaction.max.timeout.ms")
         }
+        RDKafkaErrorCode::MessageSizeTooLarge => {
+            Some("a record is larger than its topic takes; see max.message.bytes")
+        }
         RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature => {
             Some("the broker is too old; Kafka 3.0 or newer is needed")
         }

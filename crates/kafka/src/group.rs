@@ -126,13 +126,11 @@ impl GroupConsumer {
             .collect()
     }
 
-    /// Returns the first offset that retention has left.
-    pub fn low_watermark(&self, partition: &Partition) -> Result<i64, Failure> {
-        let (low, _) = self
-            .consumer
+    /// Returns the first offset that retention has left, and the one after the last stable record.
+    pub fn watermarks(&self, partition: &Partition) -> Result<(i64, i64), Failure> {
+        self.consumer
             .fetch_watermarks(&partition.topic, partition.number, ASK)
-            .map_err(|error| Failure::of("read watermarks", error))?;
-        Ok(low)
+            .map_err(|error| self.failure("read watermarks", error))
     }
 
     /// Answers an assignment: starts reading each partition there. An assignment of nothing wants

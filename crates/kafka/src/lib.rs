@@ -22,6 +22,8 @@ pub use scan::Scanner;
 pub use stage::{Reached, Stage};
 pub use table::{Table, Update};
 pub use tail::{Start, Tail};
-pub use topics::{Cleanup, Finding, Timestamps, TopicSpec, Verdict, broker_count, check, create};
+pub use topics::{
+    Cleanup, Finding, RECORD_BYTES_MAX, Timestamps, TopicSpec, Verdict, broker_count, check, create,
+};
 pub use transactor::{Record, Transactor};
 pub use worker::{Stop, Worker, WorkerConfig};

@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use tracing::{error, warn};
 
 use crate::config::Cluster;
 use crate::failure::Failure;
 use crate::topics::RECORD_BYTES_MAX;
-use crate::transactor::Record;
+use crate::transactor::{Record, owned_headers};
 
 /// Leaves room below the topics' limit for what a quarantine record adds.
 const RAW_BYTES_MAX: i32 = RECORD_BYTES_MAX / 4 * 3;
@@ -68,28 +67,29 @@ impl Producer {
             Err((error, _)) => Err(error),
         };
         ended.map_err(|error| {
-            self.replace_if_fatal(&producer);
+            self.replace_if_fatal(producer);
             sort(&error)
         })
     }
 
     /// A fatal error (KIP-360: a sequence the broker no longer knows) leaves a producer useless
     /// for ever; the next record gets a new one.
-    fn replace_if_fatal(&self, failed: &Arc<FutureProducer>) {
+    fn replace_if_fatal(&self, failed: Arc<FutureProducer>) {
         if failed.client().fatal_error().is_none() {
-            return;
-        }
-        let mut current = self.current.write().expect("no holder of this lock panics");
-        if !Arc::ptr_eq(&current, failed) {
             return;
         }
         match create(&self.config) {
             Ok(producer) => {
-                warn!("producer failed for good and was replaced");
-                *current = Arc::new(producer);
+                let mut current = self.current.write().expect("no holder of this lock panics");
+                if Arc::ptr_eq(&current, &failed) {
+                    warn!("producer failed for good and was replaced");
+                    *current = Arc::new(producer);
+                }
             }
             Err(failure) => error!(error = %failure, "producer cannot be replaced"),
         }
+        // The last one to drop it waits for its thread and its queue.
+        tokio::task::spawn_blocking(move || drop(failed));
     }
 }
 
@@ -107,20 +107,13 @@ fn sort(error: &KafkaError) -> SendError {
 }
 
 fn future_record<'a>(record: &Record<'a>) -> FutureRecord<'a, [u8], [u8]> {
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-    for (key, value) in record.headers {
-        headers = headers.insert(Header {
-            key,
-            value: Some(*value),
-        });
-    }
     FutureRecord {
         topic: record.topic,
         partition: record.partition,
         payload: record.value,
         key: record.key,
         timestamp: None,
-        headers: Some(headers),
+        headers: Some(owned_headers(record.headers)),
     }
 }
 

@@ -56,7 +56,7 @@ impl Scanner {
         list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(from))
             .and_then(|()| self.reader.assign(&list))
             .map_err(|error| Failure::of("assign reader", error))?;
-        let ended = self.read_to(high, &mut on_record);
+        let ended = self.read_to(partition, high, &mut on_record);
         self.reader
             .unassign()
             .map_err(|error| Failure::of("unassign reader", error))?;
@@ -81,6 +81,7 @@ impl Scanner {
 
     fn read_to(
         &self,
+        partition: &Partition,
         high: i64,
         on_record: &mut impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
@@ -94,8 +95,16 @@ impl Scanner {
                     }
                     deadline = Instant::now() + PATIENCE;
                 }
-                // All up to `high` is stable, so the end of the partition lies there or beyond.
-                Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+                // Aborted records at the end move no position, so the end itself is asked for; a
+                // leader that has just taken over may not know all of `high` yet.
+                Some(Err(KafkaError::PartitionEOF(_))) => {
+                    let (_, stable) = watermarks(&self.reader, partition)?;
+                    return if stable >= high {
+                        Ok(())
+                    } else {
+                        Err(away("read to the end"))
+                    };
+                }
                 Some(Err(error)) => fatal_only(error)?,
                 None => {}
             }
@@ -107,13 +116,21 @@ impl Scanner {
 }
 
 fn watermarks(consumer: &BaseConsumer, partition: &Partition) -> Result<(i64, i64), Failure> {
-    consumer
-        .fetch_watermarks(&partition.topic, partition.number, ASK)
-        .map_err(|error| Failure::of("read watermarks", error))
+    let asked = consumer.fetch_watermarks(&partition.topic, partition.number, ASK);
+    asked.map_err(|error| match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::UnknownPartition) => Failure::fatal(format!(
+            "{partition} does not exist: give its topic as many partitions as the one it is kept for"
+        )),
+        _ => Failure::of("read watermarks", error),
+    })
 }
 
-/// Errors of polling that only say that Kafka is away are waited out.
+/// Errors of polling that only say that Kafka is away are waited out; a position outside of its
+/// topic does not come back, so its reader must begin anew.
 pub(crate) fn fatal_only(error: KafkaError) -> Result<(), Failure> {
+    if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AutoOffsetReset) {
+        return Err(Failure::of("poll", error));
+    }
     match Failure::of("poll", error) {
         Failure::Unclear { .. } => Ok(()),
         fatal @ Failure::Fatal { .. } => Err(fatal),

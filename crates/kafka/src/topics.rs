@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::scan::away;
 
 /// The largest record a topic takes: a body at its limit, and what mapping adds to it.
-pub(crate) const RECORD_BYTES_MAX: i32 = 4 * 1024 * 1024;
+pub const RECORD_BYTES_MAX: i32 = 4 * 1024 * 1024;
 
 const ASK: Duration = Duration::from_secs(15);
 const STEP: Duration = Duration::from_millis(50);

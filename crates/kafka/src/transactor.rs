@@ -185,22 +185,25 @@ impl Transactor {
 }
 
 fn base_record<'a>(record: &Record<'a>) -> BaseRecord<'a, [u8], [u8]> {
-    let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-    for (key, value) in record.headers {
-        headers = headers.insert(Header {
-            key,
-            value: Some(*value),
-        });
-    }
     BaseRecord {
         topic: record.topic,
         partition: record.partition,
         payload: record.value,
         key: record.key,
         timestamp: None,
-        headers: Some(headers),
+        headers: Some(owned_headers(record.headers)),
         delivery_opaque: (),
     }
+}
+
+pub(crate) fn owned_headers(headers: &[(&str, &[u8])]) -> OwnedHeaders {
+    let owned = OwnedHeaders::new_with_capacity(headers.len());
+    headers.iter().fold(owned, |owned, (key, value)| {
+        owned.insert(Header {
+            key,
+            value: Some(*value),
+        })
+    })
 }
 
 impl ClientContext for Failed {}

@@ -19,6 +19,8 @@ use crate::transactor::Transactor;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Half of the transaction timeout, after which the broker would abort every transaction.
+const COMMIT_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// A stage that is full for so long has its partitions paused.
 const FULL_MAX: Duration = Duration::from_secs(1);
 
@@ -29,7 +31,7 @@ pub struct WorkerConfig {
     /// Static membership and transactional id: stable over restarts, unique among the living.
     pub instance: String,
     pub topics: Vec<String>,
-    /// A transaction is committed at this age at the latest.
+    /// A transaction is committed at this age at the latest; more than 5 s counts as 5 s.
     pub commit_interval: Duration,
     /// A transaction is committed at this age when no record is waiting.
     pub commit_when_dry: Duration,
@@ -104,7 +106,7 @@ impl<S: Stage> Worker<S> {
     /// Works until it is asked to stop; then commits what is done. `on_ready` is called once Kafka
     /// has answered. `Err` needs a person.
     pub fn run(mut self, on_ready: impl FnOnce()) -> Result<(), Failure> {
-        self.settled(|worker| worker.out.init())?;
+        self.until_done(|worker| worker.out.init())?;
         on_ready();
         while !self.stop.requested() {
             let turn = self.turn();
@@ -144,7 +146,7 @@ impl<S: Stage> Worker<S> {
                 return Ok(Supply::Flowing);
             }
             Polled::Rebalance(event) => self.rebalance(event)?,
-            Polled::OutOfRange => self.reassign(),
+            Polled::OutOfRange => return Err(out_of_range()),
             Polled::Nothing => {}
         }
         Ok(Supply::Dry)
@@ -184,7 +186,7 @@ impl<S: Stage> Worker<S> {
         }
         let age = self.began_at.map_or(Duration::ZERO, |at| at.elapsed());
         let limit = match supply {
-            Supply::Flowing => self.config.commit_interval,
+            Supply::Flowing => self.config.commit_interval.min(COMMIT_INTERVAL_MAX),
             Supply::Dry => self.config.commit_when_dry,
         };
         if age >= limit { self.commit() } else { Ok(()) }
@@ -233,13 +235,13 @@ impl<S: Stage> Worker<S> {
 
     /// Finds out by the stable offsets whether a transaction took place (kafka-rules 3).
     fn resolve(&mut self, offsets: &[(Partition, i64)]) -> Result<(), Failure> {
-        self.settled(|worker| worker.out.init())?;
+        self.until_done(|worker| worker.out.init())?;
         let partitions: Vec<_> = offsets
             .iter()
             .map(|(partition, _)| partition.clone())
             .collect();
         let mut found = Vec::new();
-        self.settled(|worker| {
+        self.until_done(|worker| {
             found = worker.consumer.committed(&partitions)?;
             Ok(())
         })?;
@@ -321,9 +323,17 @@ impl<S: Stage> Worker<S> {
     }
 
     fn try_refresh(&mut self) -> Result<(), Failure> {
-        // A record that comes now is read again after the seek.
-        if let Polled::Rebalance(event) = self.consumer.poll(Duration::ZERO)? {
-            return self.rebalance(event);
+        match self.consumer.poll(Duration::ZERO)? {
+            Polled::Rebalance(event) => return self.rebalance(event),
+            Polled::Record(record) => {
+                // Not taken, so it must be read again, also where all else is fresh already.
+                let partition = partition_of(&record);
+                if self.owned.contains_key(&partition) {
+                    self.stale.insert(partition);
+                }
+            }
+            Polled::OutOfRange => return Err(out_of_range()),
+            Polled::Nothing => {}
         }
         if !self.out.is_ready() {
             self.out.init()?;
@@ -346,13 +356,13 @@ impl<S: Stage> Worker<S> {
                 self.settle(ended)?;
                 let mut starts = Vec::with_capacity(partitions.len());
                 for partition in partitions {
-                    self.settled(|worker| {
+                    self.until_done(|worker| {
                         let start = worker.rebuild(&partition)?;
                         starts.push((partition.clone(), start));
                         Ok(())
                     })?;
                 }
-                self.settled(|worker| worker.consumer.assign(&starts))
+                self.until_done(|worker| worker.consumer.assign(&starts))
             }
             Rebalance::Revoked(partitions) => {
                 info!(partitions = partitions.len(), "partitions revoked");
@@ -382,8 +392,14 @@ impl<S: Stage> Worker<S> {
     fn rebuild(&mut self, partition: &Partition) -> Result<i64, Failure> {
         let committed = self.consumer.committed(std::slice::from_ref(partition))?;
         let committed = committed.into_iter().next().flatten();
-        let earliest = self.consumer.low_watermark(partition)?;
+        let (earliest, end) = self.consumer.watermarks(partition)?;
         let start = self.stage.assign(partition, committed, earliest)?;
+        if start > end {
+            return Err(Failure::fatal(format!(
+                "{partition} is to be read from {start}, but it ends at {end}: it was made anew; \
+                 delete the group's offsets and the topics that were written from it"
+            )));
+        }
         if start < earliest {
             error!(%partition, start, earliest, "retention has overtaken the reader, records are lost");
         }
@@ -398,7 +414,7 @@ impl<S: Stage> Worker<S> {
 
     /// Repeats a step with backoff until it succeeds, a person is needed, or the worker is asked
     /// to stop. An outage of any length ends nothing (kafka-rules 6).
-    fn settled(
+    fn until_done(
         &mut self,
         mut step: impl FnMut(&mut Self) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
@@ -427,13 +443,24 @@ enum Supply {
 }
 
 fn note(owned: &mut BTreeMap<Partition, Progress>, record: &BorrowedMessage<'_>) {
-    let partition = Partition {
-        topic: record.topic().into(),
-        number: record.partition(),
-    };
-    if let Some(progress) = owned.get_mut(&partition) {
+    if let Some(progress) = owned.get_mut(&partition_of(record)) {
         progress.taken = Some(record.offset() + 1);
     }
+}
+
+fn partition_of(record: &BorrowedMessage<'_>) -> Partition {
+    Partition {
+        topic: record.topic().into(),
+        number: record.partition(),
+    }
+}
+
+/// Such a partition is not read any more and cannot be sought: only a new member heals it.
+fn out_of_range() -> Failure {
+    Failure::fatal(
+        "a position lies outside of its topic: retention has overtaken the reader, or the topic \
+         was made anew; a restart reads on with the first record that is left",
+    )
 }
 
 fn begin(

@@ -6,7 +6,10 @@
 //! can be found again when the group has lost them (kafka-rules 7).
 
 use events::Time;
+use kafka::{Failure, Record, Transactor};
 use uuid::Uuid;
+
+use crate::batch::Batch;
 
 const FIRST: &str = "first";
 const NEXT: &str = "next";
@@ -14,7 +17,7 @@ const STREAM_TIME: &str = "stream_time";
 const ID_BYTES: usize = 16;
 
 /// How many ids one record holds at most.
-pub(crate) const IDS_MAX: usize = 65_536;
+const IDS_MAX: usize = 65_536;
 
 /// What one record of `seen` says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub(crate) struct BadEntry {
 }
 
 impl Entry {
-    pub(crate) fn headers(&self) -> [(&'static str, String); 3] {
+    fn headers(&self) -> [(&'static str, String); 3] {
         [
             (FIRST, self.first.to_string()),
             (NEXT, self.next.to_string()),
@@ -41,7 +44,7 @@ impl Entry {
         ]
     }
 
-    pub(crate) fn value(&self) -> Vec<u8> {
+    fn value(&self) -> Vec<u8> {
         self.ids.iter().flat_map(|id| *id.as_bytes()).collect()
     }
 
@@ -67,6 +70,38 @@ impl Entry {
             ids: ids.iter().copied().map(Uuid::from_bytes).collect(),
         })
     }
+}
+
+/// Records what the batch brought, in the ledger's partition of the same number.
+pub(crate) fn write(
+    out: &Transactor,
+    topic: &str,
+    number: i32,
+    batch: &Batch,
+) -> Result<(), Failure> {
+    let write = |ids: &[Uuid]| {
+        let entry = Entry {
+            first: batch.first,
+            next: batch.next,
+            stream_time: batch.stream_time,
+            ids: ids.to_vec(),
+        };
+        let headers = entry.headers();
+        let headers = headers
+            .each_ref()
+            .map(|(name, text)| (*name, text.as_bytes()));
+        out.send(&Record {
+            topic,
+            partition: Some(number),
+            key: None,
+            headers: &headers,
+            value: Some(&entry.value()),
+        })
+    };
+    if batch.ids().is_empty() {
+        return write(&[]);
+    }
+    batch.ids().chunks(IDS_MAX).try_for_each(write)
 }
 
 #[cfg(test)]

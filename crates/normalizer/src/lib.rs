@@ -4,6 +4,8 @@ mod batch;
 mod config;
 mod ledger;
 pub mod metrics;
+mod names;
+mod outgoing;
 mod quarantine;
 mod seen;
 mod stage;

@@ -4,18 +4,19 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use events::{CanonicalTopic, Event, Provider, RawPosition, Time, Topic, wire};
+use events::{Provider, RawPosition, Time};
 use kafka::{
-    BorrowedMessage, Cluster, Failure, Headers as _, Message, Partition, Reached, Record, Scanner,
-    Stage, Transactor,
+    BorrowedMessage, Cluster, Failure, Headers as _, Message, Partition, Reached, Scanner, Stage,
+    Transactor,
 };
-use providers::{Mapped, Raw, Reason, Unmappable};
+use providers::Raw;
 use tracing::{debug, warn};
-use uuid::Uuid;
 
 use crate::batch::Batch;
-use crate::ledger::{Entry, IDS_MAX};
+use crate::ledger::{self, Entry};
 use crate::metrics::Metrics;
+use crate::names::Names;
+use crate::outgoing::outgoing_of;
 use crate::quarantine;
 use crate::seen::Seen;
 
@@ -39,21 +40,6 @@ struct State {
     seen: Seen,
     /// What the open transaction adds, once it is committed.
     batch: Option<Batch>,
-}
-
-/// Physical topic names, built once.
-struct Names {
-    raw: Vec<(String, Provider)>,
-    canonical: HashMap<CanonicalTopic, String>,
-    quarantine: HashMap<Provider, String>,
-    seen: HashMap<Provider, String>,
-}
-
-/// One canonical record, ready to be written.
-struct Outgoing {
-    key: String,
-    event: Event,
-    value: Vec<u8>,
 }
 
 impl Normalize {
@@ -92,20 +78,6 @@ impl Normalize {
             Ok(())
         })?;
         Ok((seen, ended_at))
-    }
-
-    fn write(&self, out: &Transactor, outgoing: &Outgoing) -> Result<(), Failure> {
-        let headers = wire::ce_headers(&outgoing.event, &outgoing.key);
-        let headers = headers
-            .each_ref()
-            .map(|(name, value)| (*name, value.as_bytes()));
-        out.send(&Record {
-            topic: &self.names.canonical[&outgoing.event.body.topic()],
-            partition: None,
-            key: Some(outgoing.key.as_bytes()),
-            headers: &headers,
-            value: Some(&outgoing.value),
-        })
     }
 }
 
@@ -171,8 +143,8 @@ impl Stage for Normalize {
         for (partition, state) in &mut self.partitions {
             if let Some(batch) = &mut state.batch {
                 batch.next = reached.after(partition, batch.next);
-                let ledger = &self.names.seen[&state.provider];
-                write_ledger(out, ledger, partition.number, batch)?;
+                let seen = &self.names.seen[&state.provider];
+                ledger::write(out, seen, partition.number, batch)?;
                 done.push((partition.clone(), batch.next));
             }
         }
@@ -236,13 +208,14 @@ impl Normalize {
                     if seen.contains(id) || !batch.remember(id) {
                         batch.duplicates += 1;
                     } else {
-                        self.write(out, &outgoing)?;
+                        let topic = outgoing.event.body.topic();
+                        outgoing.write(out, &self.names.canonical[&topic])?;
                         batch.events += 1;
                     }
                 }
             }
             Err(unmappable) => {
-                warn!(
+                debug!(
                     provider = state.provider.name(),
                     reason = unmappable.reason.name(),
                     raw.partition = position.partition,
@@ -274,47 +247,12 @@ impl Normalize {
     }
 }
 
-/// Records what the batch brought, in the ledger's partition of the same number.
-fn write_ledger(out: &Transactor, topic: &str, number: i32, batch: &Batch) -> Result<(), Failure> {
-    let write = |ids: &[Uuid]| {
-        let entry = Entry {
-            first: batch.first,
-            next: batch.next,
-            stream_time: batch.stream_time,
-            ids: ids.to_vec(),
-        };
-        let headers = entry.headers();
-        let headers = headers
-            .each_ref()
-            .map(|(name, text)| (*name, text.as_bytes()));
-        out.send(&Record {
-            topic,
-            partition: Some(number),
-            key: None,
-            headers: &headers,
-            value: Some(&entry.value()),
-        })
-    };
-    if batch.ids().is_empty() {
-        return write(&[]);
+/// A worker that failed is made anew, and counts its ids again.
+impl Drop for Normalize {
+    fn drop(&mut self) {
+        let owned: Vec<_> = self.partitions.keys().cloned().collect();
+        owned.iter().for_each(|partition| self.revoke(partition));
     }
-    batch.ids().chunks(IDS_MAX).try_for_each(write)
-}
-
-/// Maps and encodes all events of a delivery before any is written, so that a delivery comes out
-/// whole or goes to quarantine whole.
-fn outgoing_of(raw: &Raw<'_>) -> Result<Vec<Outgoing>, Unmappable> {
-    providers::map(raw)?.into_iter().map(encode).collect()
-}
-
-fn encode(mapped: Mapped) -> Result<Outgoing, Unmappable> {
-    let Mapped { key, event } = mapped;
-    let schema = events::schema::current(event.body.topic());
-    let value = wire::encode(&event, schema.id).map_err(|error| Unmappable {
-        reason: Reason::NotEncodable,
-        detail: error.to_string(),
-    })?;
-    Ok(Outgoing { key, event, value })
 }
 
 fn count(ids: usize) -> i64 {
@@ -334,7 +272,13 @@ fn start_of(
             "the group's offset of {partition} is {committed}, but its seen ledger ends at \
              {ended_at}: somebody moved one of them; set the group's offset back to {ended_at}"
         ))),
-        (Some(committed), _) => Ok(committed),
+        (Some(committed), Some(_)) => Ok(committed),
+        (Some(committed), None) => {
+            if committed > earliest {
+                warn!(%partition, "seen ledger is empty, repeats of earlier deliveries come out again");
+            }
+            Ok(committed)
+        }
         (None, Some(ended_at)) => {
             warn!(%partition, start = ended_at, "group offset lost, resumed from the seen ledger");
             Ok(ended_at)
@@ -352,33 +296,6 @@ fn headers_of<'a>(
         let header = headers?.get(index);
         Some((header.key, header.value.unwrap_or_default()))
     })
-}
-
-impl Names {
-    fn new(cluster: &Cluster) -> Self {
-        let by_provider = |make: fn(Provider) -> Topic| {
-            let name = move |provider| (provider, cluster.topic(make(provider)));
-            Provider::ALL.into_iter().map(name)
-        };
-        Self {
-            raw: by_provider(Topic::Raw)
-                .map(|(provider, name)| (name, provider))
-                .collect(),
-            canonical: CanonicalTopic::ALL
-                .into_iter()
-                .map(|topic| (topic, cluster.topic(topic)))
-                .collect(),
-            quarantine: by_provider(Topic::Quarantine).collect(),
-            seen: by_provider(Topic::Seen).collect(),
-        }
-    }
-
-    fn provider(&self, raw: &str) -> Result<Provider, Failure> {
-        let found = self.raw.iter().find(|(name, _)| name == raw);
-        found
-            .map(|(_, provider)| *provider)
-            .ok_or_else(|| Failure::fatal(format!("topic `{raw}` is no raw topic")))
-    }
 }
 
 #[cfg(test)]
