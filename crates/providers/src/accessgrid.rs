@@ -4,6 +4,7 @@
 //! - *How is the challenge answered?* Not public: 200, the token as JSON and in the same header.
 //!   It comes before the webhook is verified, so no proof is asked for; what is echoed is short and
 //!   printable.
+//! - *Does it ask for consent with OPTIONS?* Not public: answered as CloudEvents wants, unproven.
 //! - *Which spelling do the attributes have?* `specversion` in CloudEvents, `spec_version` on the
 //!   vendor's page. Neither is needed here: `id` and `type` make the envelope.
 //! - *Which generation of `data`?* Two exist, with `access_pass_id` or `id` for the pass, one
@@ -25,7 +26,7 @@ pub(crate) use handshake::handshake;
 use events::{Account, Body, EventType, Time};
 
 use self::types::Family;
-use crate::delivery::{Delivery, Headers, Proof, Refusal};
+use crate::delivery::{Delivery, Headers, Proof, Refusal, prove};
 use crate::draft::{self, Draft, Identity, Reason, Unmappable};
 use crate::json::{Fields, NotJson};
 use crate::{Answer, Key, Outcome, Raw};
@@ -34,14 +35,8 @@ const AUTHORIZATION: &str = "authorization";
 
 pub(crate) fn verify(delivery: &Delivery, live_keys: &[&Key]) -> Result<Proof, Refusal> {
     let token = bearer(&delivery.headers).ok_or(Refusal::Unproven)?;
-    let key = live_keys
-        .iter()
-        .find(|key| key.fits_token(token.as_bytes()))
-        .ok_or(Refusal::Unproven)?;
-    Ok(Proof {
-        scheme: "bearer",
-        key_id: key.id().clone(),
-        signed_at: None,
+    prove("bearer", None, live_keys, |key| {
+        key.fits_token(token.as_bytes())
     })
 }
 

@@ -5,7 +5,8 @@
 //!   separated by commas, semicolons or blanks, come in any order, and use `=` for the colon.
 //! - Whether the secret is text or base64 is a setting of the source (`SecretEncoding`).
 //! - Where the event's code travels is not documented: a wrapper (`event`, `code` or `type` beside
-//!   `payload` or `data`) tells it, else the last part of the path, else the shape of the payload.
+//!   `payload` or `data`) tells it, or a documented code in one of these beside the fields, else the
+//!   last part of the path, else the shape of the payload.
 //! - The fields of an access log are not public: `id`, `serialNumber`, `userId`, the card's fields, a
 //!   result and a time are looked for under likely names. Without a result no decision is claimed.
 //! - The numbers of `DoorStateType` and `LockStateType` are not public: they are never interpreted;
@@ -21,36 +22,25 @@ use base64::engine::general_purpose::GeneralPurpose;
 use base64::engine::{DecodePaddingMode, GeneralPurposeConfig};
 use events::{Account, Body, Change, Credential, CredentialRef, EventType, Person, Time};
 
-use crate::delivery::{Delivery, Headers, Proof, Refusal};
+use crate::delivery::{Delivery, Headers, Proof, Refusal, prove};
 use crate::draft::{Draft, Identity, Reason, Unmappable, key_of};
 use crate::json::{Fields, NotJson};
 use crate::{Answer, Key, Outcome, Raw};
 
 const SIGNATURE: &str = "alocity-signature";
+/// More than the keys that anybody rotates at once.
+const SIGS_MAX: usize = 8;
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-// Verify.
-
 pub(crate) fn verify(delivery: &Delivery, live_keys: &[&Key]) -> Result<Proof, Refusal> {
     let header = delivery.headers.only(SIGNATURE).unwrap_or_default();
     let signature = Signature::parse(header).ok_or(Refusal::Unproven)?;
     let signed: [&[u8]; 3] = [signature.seconds.as_bytes(), b".", &delivery.body];
-    let mut keys = live_keys.iter();
-    let key = keys
-        .find(|key| {
-            signature
-                .given
-                .iter()
-                .any(|given| key.fits_mac(&signed, given))
-        })
-        .ok_or(Refusal::Unproven)?;
-    Ok(Proof {
-        scheme: "hmac-sha256-base64",
-        key_id: key.id().clone(),
-        signed_at: Some(signature.at),
+    prove("hmac-sha256-base64", Some(signature.at), live_keys, |key| {
+        key.fits_any_mac(&signed, &signature.given)
     })
 }
 
@@ -58,14 +48,15 @@ struct Signature<'a> {
     /// As it was signed.
     seconds: &'a str,
     at: Time,
-    given: Vec<Vec<u8>>,
+    given: Vec<[u8; 32]>,
 }
 
 impl<'a> Signature<'a> {
-    /// Reads exactly one `t` and at least one `sig`.
+    /// Reads exactly one `t` and some `sig`, of which those count that have the length of a MAC.
     fn parse(header: &'a str) -> Option<Self> {
         let mut seconds = None;
         let mut given = Vec::new();
+        let mut sigs = 0;
         let mut words = header
             .split(|c: char| matches!(c, ',' | ';') || c.is_ascii_whitespace())
             .filter(|word| !word.is_empty());
@@ -84,7 +75,12 @@ impl<'a> Signature<'a> {
                 }
             } else if name.eq_ignore_ascii_case("sig") {
                 let standard = value.replace('-', "+").replace('_', "/");
-                given.extend(BASE64.decode(standard).ok());
+                let mac = BASE64.decode(standard).ok();
+                given.extend(mac.and_then(|mac| <[u8; 32]>::try_from(mac).ok()));
+                sigs += 1;
+                if sigs > SIGS_MAX {
+                    return None;
+                }
             }
         }
         let seconds = seconds?;
@@ -93,8 +89,6 @@ impl<'a> Signature<'a> {
     }
 }
 
-// Sign.
-
 pub(crate) fn sign(key: &Key, body: &[u8], at: Time) -> Headers {
     let seconds = at.seconds();
     let mac = key.mac(&[seconds.to_string().as_bytes(), b".", body]);
@@ -102,7 +96,8 @@ pub(crate) fn sign(key: &Key, body: &[u8], at: Time) -> Headers {
     Headers::from_iter([(SIGNATURE, value)])
 }
 
-// Payload.
+/// Likely names of the event's code.
+const CODES: [&str; 3] = ["event", "code", "type"];
 
 /// A payload and what it is known to be.
 struct Opened {
@@ -140,7 +135,8 @@ impl Kind {
         }
     }
 
-    /// Tells a bare payload by its fields: the documented sets of names are disjoint.
+    /// Tells a bare payload by its fields: the documented sets of names are disjoint, and what else
+    /// names a device is an access log, of which no field is public.
     fn of_shape(payload: &Fields) -> Self {
         let has = |name| payload.contains(name);
         if has("databaseActive") {
@@ -151,10 +147,12 @@ impl Kind {
             Self::LockState
         } else if access_log::RESULTS.iter().any(|name| has(name)) {
             Self::AccessLog
-        } else if has("userId") && has("cardNumber") {
+        } else if has("userId") && has("cardNumber") && has("action") {
             Self::UserCard
         } else if has("id") && has("action") {
             Self::UserFace
+        } else if has("serialNumber") {
+            Self::AccessLog
         } else {
             Self::Unknown
         }
@@ -174,17 +172,28 @@ impl Kind {
     }
 }
 
+/// Takes a code that stands among the fields. An access log may well have a `type` of its own, so
+/// only a documented code counts.
+fn code_beside(fields: &mut Fields) -> Option<String> {
+    let (name, code) = CODES.iter().find_map(|name| {
+        let code = fields.text_at(&[name])?;
+        Kind::of_code(&code).map(|_| (name, code))
+    })?;
+    fields.discard(&[name]);
+    Some(code)
+}
+
 fn open(body: &[u8], tail: &str) -> Result<Opened, NotJson> {
     let mut wrapper = Fields::parse(body)?;
     let inner = ["payload", "data"]
         .iter()
         .find_map(|name| wrapper.object(name));
     let (code, payload) = match inner {
-        Some(payload) => {
-            let names = ["event", "code", "type"];
-            (names.iter().find_map(|name| wrapper.text(name)), payload)
+        Some(payload) => (CODES.iter().find_map(|name| wrapper.text(name)), payload),
+        None => {
+            let mut payload = std::mem::take(&mut wrapper);
+            (code_beside(&mut payload), payload)
         }
-        None => (None, std::mem::take(&mut wrapper)),
     };
     let kind = match code {
         Some(code) => Kind::of_code(&code).unwrap_or(Kind::Other(code)),
@@ -197,8 +206,6 @@ fn open(body: &[u8], tail: &str) -> Result<Opened, NotJson> {
         wrapper,
     })
 }
-
-// Identity.
 
 pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
     let opened = open(&delivery.body, &delivery.tail)?;
@@ -238,8 +245,6 @@ fn identity(raw: &Raw<'_>, opened: &Opened, entity: &str) -> Identity {
         (None, None) => Identity::Delivery,
     }
 }
-
-// Map.
 
 pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
     let opened = open(raw.body, raw.tail)?;
@@ -336,8 +341,6 @@ fn person(id: String) -> Person {
 fn unknown() -> (EventType, Body) {
     (EventType::AccountUnknown, Body::Account(Account::default()))
 }
-
-// Answer.
 
 pub(crate) fn answer(outcome: &Outcome) -> Answer {
     outcome.plain()

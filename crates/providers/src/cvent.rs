@@ -6,6 +6,13 @@
 //!   their titles, which Cvent's known strings are made of.
 //! - *When is a delivery repeated?* Not public. `messageStub` names the message, so that a repeat is
 //!   dropped; a broken body would not get better and is refused.
+//! - *Where do type and stub stand?* In the body, and as `<EventType>/<messageStub>` at the end of
+//!   the path, if Cvent's own sample of an address was followed. A path may be anything, and a stub
+//!   that is always the same would drop messages: its end is a stub only after the body's own type
+//!   or, without one, if it is a UUID.
+//! - *How large is a message?* Not public: up to 10,000 records.
+//! - *Is OAuth in use?* Cvent can fetch a token elsewhere instead of sending a static one: not
+//!   supported.
 //! - *Do records of one message belong together?* One message may hold records of many invitees, so
 //!   all deliveries of a source are ordered as one; each record has its own key.
 //! - *Which fields are fit to be shown?* Records hold addresses, phone numbers and a confirmation
@@ -16,9 +23,10 @@ mod types;
 
 use events::Time;
 use serde_json::Value;
+use uuid::Uuid;
 
 use self::types::Kind;
-use crate::delivery::{Delivery, Headers, Proof, Refusal};
+use crate::delivery::{Delivery, Headers, Proof, Refusal, prove};
 use crate::draft::{self, Draft, Identity, Reason, Unmappable};
 use crate::json::{self, Fields};
 use crate::{Answer, Handshake, Key, Outcome, Raw};
@@ -29,14 +37,8 @@ const RECORDS_MAX: usize = 10_000;
 
 pub(crate) fn verify(delivery: &Delivery, live_keys: &[&Key]) -> Result<Proof, Refusal> {
     let given = (delivery.headers.only(AUTHORIZATION)).ok_or(Refusal::Unproven)?;
-    let key = live_keys
-        .iter()
-        .find(|key| key.fits_token(given.as_bytes()))
-        .ok_or(Refusal::Unproven)?;
-    Ok(Proof {
-        scheme: "token",
-        key_id: key.id().clone(),
-        signed_at: None,
+    prove("token", None, live_keys, |key| {
+        key.fits_token(given.as_bytes())
     })
 }
 
@@ -53,16 +55,21 @@ struct Envelope {
 }
 
 impl Envelope {
-    /// Reads the body; type and stub also stand in the path: `<EventType>/<messageStub>`.
+    /// Reads the body, and the path for what the body lacks.
     fn read(tail: &str, body: &[u8]) -> Result<Self, Unmappable> {
         let mut fields = Fields::parse(body)?;
         let mut path = tail.rsplit('/');
         let (stub_in_path, type_in_path) = (path.next(), path.next());
+        let type_in_body = fields.text("eventType");
+        let stub_in_path = stub_in_path.filter(|stub| match &type_in_body {
+            Some(event_type) => type_in_path == Some(event_type),
+            None => Uuid::parse_str(stub).is_ok(),
+        });
         let or_path = |field: Option<String>, in_path: Option<&str>| {
             field.or_else(|| in_path.filter(|part| !part.is_empty()).map(str::to_owned))
         };
-        let event_type = or_path(fields.text("eventType"), type_in_path);
         let message_stub = or_path(fields.text("messageStub"), stub_in_path);
+        let event_type = or_path(type_in_body, type_in_path);
         let message = fields.list("message");
         let (Some(event_type), Some(message_stub), false) =
             (event_type, message_stub, message.is_empty())

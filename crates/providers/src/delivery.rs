@@ -6,6 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use events::{Provider, Time};
 
+use crate::Key;
+
 /// Request headers that are kept: lower-case names, values as they came, duplicates in order.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
@@ -55,6 +57,22 @@ pub(crate) struct Proof {
     pub(crate) signed_at: Option<Time>,
 }
 
+/// Proves a delivery by the first of the live keys that fits.
+pub(crate) fn prove(
+    scheme: &'static str,
+    signed_at: Option<Time>,
+    live_keys: &[&Key],
+    fits: impl Fn(&Key) -> bool,
+) -> Result<Proof, Refusal> {
+    let key = live_keys.iter().find(|key| fits(key));
+    let key = key.ok_or(Refusal::Unproven)?;
+    Ok(Proof {
+        scheme,
+        key_id: key.id().clone(),
+        signed_at,
+    })
+}
+
 /// A delivery that is proven to come from its source. Only [`crate::verify`] makes one, and only
 /// from one can a raw record be made.
 #[derive(Clone, Debug)]
@@ -100,6 +118,10 @@ impl Headers {
             Some(_) => None,
             None => std::str::from_utf8(value).ok(),
         }
+    }
+
+    pub(crate) fn contains(&self, name: &str) -> bool {
+        self.0.iter().any(|(key, _)| key == name)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {

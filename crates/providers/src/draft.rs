@@ -150,6 +150,12 @@ pub(crate) fn key_of(source: &str, entity: &str) -> String {
     format!("{source}/{entity}")
 }
 
+/// Joins the names of a person that came.
+pub(crate) fn full_name(first: Option<String>, last: Option<String>) -> Option<String> {
+    let names: Vec<String> = first.into_iter().chain(last).collect();
+    (!names.is_empty()).then(|| names.join(" "))
+}
+
 /// Hashes provider, source, identity and index into a UUID (version 8, RFC 9562). Every part is
 /// preceded by its length, so that no two lists of parts give the same bytes.
 fn event_id(raw: &Raw<'_>, index: i32, identity: &Identity) -> Uuid {

@@ -3,11 +3,12 @@
 //! Open questions, and what is assumed:
 //! - What is signed is not defined: the raw body, with the secret as text.
 //! - The header's name: `signature` by the documents, `x-glofox-signature` and `x-signature` have
-//!   been seen; the first of them that came counts.
+//!   been seen; the first of them that came counts, and none beside it.
 //! - Names of fields differ in case from event to event: case is ignored.
 //! - The types of e-agreements are listed with a trailing comma: it is no part of the type.
 //! - Whether a retry repeats its `trace_id`, and whether two events can share one: it does; and they
 //!   may, so that type and entity count as well.
+//! - An access event may hold a barcode and a fob: both are meant, each is an event.
 //! - `MEMBER_DELETED` and the like are not documented: they mean what they say.
 
 mod entitlement;
@@ -17,39 +18,28 @@ use events::{
 };
 use serde_json::json;
 
-use crate::delivery::{Delivery, Headers, Proof, Refusal};
-use crate::draft::{Draft, Identity, Reason, Unmappable, key_of};
+use crate::delivery::{Delivery, Headers, Proof, Refusal, prove};
+use crate::draft::{Draft, Identity, Reason, Unmappable, full_name, key_of};
 use crate::json::{Fields, NotJson};
 use crate::{Answer, Key, Outcome, Raw};
 
 const SIGNATURES: [&str; 3] = ["signature", "x-glofox-signature", "x-signature"];
 
-// Verify.
-
 pub(crate) fn verify(delivery: &Delivery, live_keys: &[&Key]) -> Result<Proof, Refusal> {
-    let mut names = SIGNATURES.iter();
-    let given = names
-        .find_map(|name| delivery.headers.only(name))
+    let headers = &delivery.headers;
+    let came = SIGNATURES.iter().find(|name| headers.contains(name));
+    let given = came
+        .and_then(|name| headers.only(name))
         .and_then(|given| hex::decode(given).ok())
         .ok_or(Refusal::Unproven)?;
-    let mut keys = live_keys.iter();
-    let key = keys
-        .find(|key| key.fits_mac(&[&delivery.body], &given))
-        .ok_or(Refusal::Unproven)?;
-    Ok(Proof {
-        scheme: "hmac-sha256-hex",
-        key_id: key.id().clone(),
-        signed_at: None,
+    prove("hmac-sha256-hex", None, live_keys, |key| {
+        key.fits_mac(&[&delivery.body], &given)
     })
 }
-
-// Sign.
 
 pub(crate) fn sign(key: &Key, body: &[u8]) -> Headers {
     Headers::from_iter([(SIGNATURES[0], hex::encode(key.mac(&[body])))])
 }
-
-// Payload.
 
 /// Parses a body; what is no object has no fields.
 fn parse(body: &[u8]) -> Result<Fields, NotJson> {
@@ -118,8 +108,6 @@ fn native_type(envelope: &Fields) -> Option<String> {
     (!native_type.is_empty()).then(|| native_type.to_owned())
 }
 
-// Identity.
-
 pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
     let envelope = parse(&delivery.body)?;
     Ok(key_of(&delivery.source, &entity(&envelope)))
@@ -156,8 +144,6 @@ fn identity(envelope: &Envelope, entity: &str, body: &[u8]) -> Identity {
     }
 }
 
-// Map.
-
 pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
     let mut fields = parse(raw.body)?;
     let key = entity(&fields);
@@ -175,18 +161,19 @@ pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
         id: Some(id),
         ..Site::default()
     });
-    let (event_type, body) = event(&native_type, &mut payload, site);
+    let (event_type, bodies) = event(&native_type, &mut payload, site);
     let mut attributes = payload.attributes();
     attributes.extend(fields.attributes());
-    Ok(vec![Draft {
+    let draft = |body| Draft {
         event_type,
-        native_type,
-        identity,
+        native_type: native_type.clone(),
+        identity: identity.clone(),
         occurred_at,
-        key,
-        attributes,
+        key: key.clone(),
+        attributes: attributes.clone(),
         body,
-    }])
+    };
+    Ok(bodies.into_iter().map(draft).collect())
 }
 
 fn unknown_envelope(field: &str) -> Unmappable {
@@ -196,13 +183,28 @@ fn unknown_envelope(field: &str) -> Unmappable {
     }
 }
 
-fn event(native_type: &str, payload: &mut Fields, site: Option<Site>) -> (EventType, Body) {
+/// Maps a delivery; only a member with barcode and fob has more than one body.
+fn event(native_type: &str, payload: &mut Fields, site: Option<Site>) -> (EventType, Vec<Body>) {
     let (domain, verb) = type_parts(native_type);
-    let Some(verb) = verb else {
-        return account(&domain, None, payload, site);
+    if domain == "PUSH_NOTIFICATION" {
+        // A letter to persons: its text is nobody else's.
+        payload.discard(&["notification", "to"]);
+    }
+    let (event_type, body) = match verb {
+        Some(verb) if domain == "MEMBER_ACCESS_INFO" => return access_info(verb, payload, site),
+        Some(verb) => changed(&domain, verb, payload, site),
+        None => account(&domain, None, payload, site),
     };
-    match domain.as_str() {
-        "MEMBER_ACCESS_INFO" => access_info(verb, payload, site),
+    (event_type, vec![body])
+}
+
+fn changed(
+    domain: &str,
+    verb: Verb,
+    payload: &mut Fields,
+    site: Option<Site>,
+) -> (EventType, Body) {
+    match domain {
         "MEMBER" => member(verb, payload, site),
         "BOOKING" => entitlement::map(verb, entitlement::booking(payload), payload, site),
         "COURSE_BOOKING" => {
@@ -210,44 +212,48 @@ fn event(native_type: &str, payload: &mut Fields, site: Option<Site>) -> (EventT
         }
         "MEMBERSHIP" => entitlement::map(verb, entitlement::membership(payload), payload, site),
         "SERVICE" => entitlement::map(verb, entitlement::service(payload), payload, site),
-        "PUSH_NOTIFICATION" => {
-            // A letter to persons: its text is nobody else's.
-            payload.discard(&["notification"]);
-            account(&domain, Some(verb), payload, site)
+        "EVENT" | "EAGREEMENT" | "INVOICE" | "PUSH_NOTIFICATION" => {
+            account(domain, Some(verb), payload, site)
         }
-        "EVENT" | "EAGREEMENT" | "INVOICE" => account(&domain, Some(verb), payload, site),
-        _ => account(&domain, None, payload, site),
+        _ => account(domain, None, payload, site),
     }
 }
 
-/// A member's barcode or fob. Where both came, the fob stays an attribute: one delivery, one event.
-fn access_info(verb: Verb, payload: &mut Fields, site: Option<Site>) -> (EventType, Body) {
+/// A member's barcode, then the fob: each is a credential of its own. Without any, the member alone.
+fn access_info(verb: Verb, payload: &mut Fields, site: Option<Site>) -> (EventType, Vec<Body>) {
     let event_type = match verb {
         Verb::Created => EventType::CredentialCreated,
         Verb::Updated => EventType::CredentialUpdated,
         Verb::Deleted => EventType::CredentialDeleted,
     };
-    let credential = payload.within("identifiers", |identifiers| {
-        let of_kind = |kind: &str, number| CredentialRef {
-            kind: Some(kind.to_owned()),
-            number: Some(number),
-            ..CredentialRef::default()
-        };
-        match identifiers.text("barcode") {
-            Some(number) => Some(of_kind("barcode", number)),
-            None => identifiers
-                .text("fob_id")
-                .map(|number| of_kind("fob", number)),
-        }
+    let numbers = payload.within("identifiers", |identifiers| {
+        [("barcode", "barcode"), ("fob", "fob_id")]
+            .map(|(kind, field)| Some((kind, identifiers.text(field)?)))
     });
-    let body = Credential {
-        change: verb.change(),
-        credential: credential.flatten(),
-        person: person(payload),
-        site,
-        ..Credential::default()
+    let credentials = numbers.into_iter().flatten().flatten();
+    let mut credentials: Vec<_> = credentials.map(credential).map(Some).collect();
+    if credentials.is_empty() {
+        credentials.push(None);
+    }
+    let person = person(payload);
+    let body = |credential| {
+        Body::Credential(Credential {
+            change: verb.change(),
+            credential,
+            person: person.clone(),
+            site: site.clone(),
+            ..Credential::default()
+        })
     };
-    (event_type, Body::Credential(body))
+    (event_type, credentials.into_iter().map(body).collect())
+}
+
+fn credential((kind, number): (&str, String)) -> CredentialRef {
+    CredentialRef {
+        kind: Some(kind.to_owned()),
+        number: Some(number),
+        ..CredentialRef::default()
+    }
 }
 
 /// A member or a lead. A member who leaves is updated to `active: false`.
@@ -257,13 +263,11 @@ fn member(verb: Verb, payload: &mut Fields, site: Option<Site>) -> (EventType, B
         Verb::Updated => EventType::PersonUpdated,
         Verb::Deleted => EventType::PersonDeleted,
     };
-    let names = [payload.text("first_name"), payload.text("last_name")];
-    let name = names.into_iter().flatten().collect::<Vec<_>>().join(" ");
     let body = Credential {
         change: verb.change(),
         person: Some(Person {
             id: payload.text("id"),
-            name: Some(name).filter(|name| !name.is_empty()),
+            name: full_name(payload.text("first_name"), payload.text("last_name")),
             email: payload.text("email"),
             active: payload.flag("active"),
         }),
@@ -304,8 +308,6 @@ fn account(
     };
     (event_type, Body::Account(body))
 }
-
-// Answer.
 
 pub(crate) fn answer(outcome: &Outcome) -> Answer {
     match outcome {
@@ -353,9 +355,10 @@ mod tests {
             ("PING", EventType::AccountUnknown),
         ];
         for (native_type, event_type) in table {
-            let (found, body) = event(native_type, &mut Fields::default(), None);
+            let (found, bodies) = event(native_type, &mut Fields::default(), None);
             assert_eq!(found, event_type, "{native_type}");
-            assert_eq!(body.topic(), event_type.topic(), "{native_type}");
+            assert_eq!(bodies.len(), 1, "{native_type}");
+            assert_eq!(bodies[0].topic(), event_type.topic(), "{native_type}");
         }
     }
 }

@@ -15,6 +15,10 @@
 //! - *When are two syncs one?* They carry neither id nor time, and callers may repeat them: the same
 //!   body is the same sync. A sync back to an earlier state within the dedupe window is therefore
 //!   lost unless its body differs.
+//! - *When are two statuses or scans without a time one?* Nothing tells: each delivery is an event.
+//! - *How large is a sync?* Not public: up to 10,000 attendees.
+//! - *Which modes has a sync?* `create` creates persons; an upsert, or any other mode, counts as an
+//!   update.
 
 mod access_event;
 mod answer;
@@ -32,8 +36,8 @@ use events::Person;
 use gateway_status::GatewayStatus;
 use outgoing::Outgoing;
 
-use crate::delivery::{Delivery, Headers, Proof, Refusal};
-use crate::draft::{self, Draft, Reason, Unmappable};
+use crate::delivery::{Delivery, Headers, Proof, Refusal, prove};
+use crate::draft::{self, Draft, Reason, Unmappable, full_name};
 use crate::json::{Fields, NotJson};
 use crate::{Key, Raw};
 
@@ -68,14 +72,8 @@ impl Endpoint {
 
 pub(crate) fn verify(delivery: &Delivery, live_keys: &[&Key]) -> Result<Proof, Refusal> {
     let given = given_mac(delivery).ok_or(Refusal::Unproven)?;
-    let key = live_keys
-        .iter()
-        .find(|key| key.fits_mac(&[&delivery.body], &given))
-        .ok_or(Refusal::Unproven)?;
-    Ok(Proof {
-        scheme: "hmac-sha256-hex",
-        key_id: key.id().clone(),
-        signed_at: None,
+    prove("hmac-sha256-hex", None, live_keys, |key| {
+        key.fits_mac(&[&delivery.body], &given)
     })
 }
 
@@ -116,11 +114,7 @@ enum Message {
 }
 
 impl Message {
-    fn read(tail: &str, body: &[u8]) -> Result<Self, Refusal> {
-        let fields = Fields::parse(body).map_err(|NotJson| Refusal::Malformed {
-            field: "body",
-            reason: "must be valid JSON",
-        })?;
+    fn read(tail: &str, fields: Fields) -> Result<Self, Refusal> {
         Ok(match Endpoint::of(tail) {
             Endpoint::GatewayStatus => Self::GatewayStatus(GatewayStatus::read(fields)?),
             Endpoint::AccessEvent => Self::AccessEvent(AccessEvent::read(fields)?),
@@ -135,7 +129,11 @@ impl Message {
 /// brings many persons, and which entity an outgoing event is about is not public: these go by
 /// their source alone, and their events have keys of their own kinds.
 pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
-    let entity = match Message::read(&delivery.tail, &delivery.body)? {
+    let fields = Fields::parse(&delivery.body).map_err(|NotJson| Refusal::Malformed {
+        field: "body",
+        reason: "must be valid JSON",
+    })?;
+    let entity = match Message::read(&delivery.tail, fields)? {
         Message::GatewayStatus(status) => status.key(),
         Message::AccessEvent(scan) => scan.key(),
         Message::Cvent(event) => event.key(),
@@ -145,7 +143,8 @@ pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
 }
 
 pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
-    let message = Message::read(raw.tail, raw.body).map_err(|refusal| Unmappable {
+    let fields = Fields::parse(raw.body)?;
+    let message = Message::read(raw.tail, fields).map_err(|refusal| Unmappable {
         reason: Reason::BadField,
         detail: refusal.to_string(),
     })?;
@@ -184,12 +183,9 @@ fn missing(field: &'static str) -> Refusal {
 
 /// Reads what GxP calls an attendee; nothing of one is `None`.
 fn person(fields: &mut Fields, id: Option<String>) -> Option<Person> {
-    let first_name = fields.text("first_name");
-    let last_name = fields.text("last_name");
-    let names: Vec<String> = first_name.into_iter().chain(last_name).collect();
     let person = Person {
         id,
-        name: (!names.is_empty()).then(|| names.join(" ")),
+        name: full_name(fields.text("first_name"), fields.text("last_name")),
         email: fields.text("email"),
         active: None,
     };

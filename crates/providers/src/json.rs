@@ -8,12 +8,14 @@ use serde_json::{Map, Value};
 
 use crate::{Reason, Refusal, Unmappable};
 
-/// Names of fields, in lower case and without separators, which no attribute ever shows: what
-/// tells who a person is, and what would open a door. Where an event needs one it has a field.
-const WITHHELD: [&str; 29] = [
+/// Names of fields, in lower case and without separators, which no attribute shows at any depth:
+/// what names or reaches a person, and what would open a door. The list knows what the providers
+/// are known to send; a field with any other name passes, and with it whatever it holds.
+const WITHHELD: [&str; 31] = [
     "accesstoken",
     "address",
     "appleuserid",
+    "barcode",
     "birth",
     "birthdate",
     "cardnumber",
@@ -25,6 +27,7 @@ const WITHHELD: [&str; 29] = [
     "emergencycontact",
     "filedata",
     "firstname",
+    "fobid",
     "fullname",
     "gender",
     "imageurl",
@@ -120,7 +123,7 @@ impl Fields {
         text_of(value)
     }
 
-    /// Takes a string that is not empty, or a number as text.
+    /// Takes a string that is not empty, or a whole number as text.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         self.take(name, text_of)
     }
@@ -182,6 +185,11 @@ impl Fields {
         self.0.retain(|name, _| !names.contains(&name.as_str()));
     }
 
+    /// Drops all other fields.
+    pub(crate) fn keep(&mut self, names: &[&str]) {
+        self.0.retain(|name, _| names.contains(&name.as_str()));
+    }
+
     /// Turns what is left into attributes: texts as they are, all else as compact JSON. Nulls,
     /// empty values and withheld fields are left out, at every depth.
     pub(crate) fn attributes(self) -> BTreeMap<String, String> {
@@ -214,6 +222,8 @@ impl Fields {
 fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.replace('\0', "")).filter(|text| !text.is_empty()),
+        // Rounded: two large ids would become one.
+        Value::Number(number) if number.is_f64() => None,
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
@@ -304,6 +314,17 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_is_rounded_names_nothing() {
+        let mut fields = fields(
+            r#"{"whole":18446744073709551615,"large":18446744073709551616,"part":1.5,"power":1e3}"#,
+        );
+        assert_eq!(fields.text("whole").unwrap(), "18446744073709551615");
+        for name in ["large", "part", "power"] {
+            assert_eq!(fields.text(name), None, "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_not_read_within_an_object_becomes_an_attribute() {
         let mut fields = fields(r#"{"actor":{"id":"1","role":"ADMIN"},"all":{"on":true}}"#);
         assert_eq!(
@@ -318,7 +339,7 @@ mod tests {
     #[test]
     fn names_and_secrets_are_withheld_at_every_depth() {
         let fields = fields(
-            r#"{"firstName":"A","x":{"user_email":"a@b","list":[{"file_data":"00"}]},"e":"","z":null}"#,
+            r#"{"firstName":"A","x":{"user_email":"a@b","list":[{"file_data":"00","barcode":"1","Fob-Id":2}]},"e":"","z":null}"#,
         );
         assert!(fields.attributes().is_empty());
     }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha1::Sha1;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::Provider;
@@ -91,14 +91,23 @@ impl Key {
 
     /// Compares the MAC over the parts with a given one, in constant time.
     pub(crate) fn fits_mac(&self, parts: &[&[u8]], given: &[u8]) -> bool {
-        let own = self.mac(parts);
-        !own.is_empty() && bool::from(own.as_slice().ct_eq(given))
+        self.fits_any_mac(parts, &[given])
     }
 
-    /// Compares with a given token, in constant time.
+    /// Compares the MAC over the parts, computed once, with each of the given ones.
+    pub(crate) fn fits_any_mac(&self, parts: &[&[u8]], given: &[impl AsRef<[u8]>]) -> bool {
+        let own = self.mac(parts);
+        let fits = |given: &[u8]| bool::from(own.as_slice().ct_eq(given));
+        !own.is_empty() && given.iter().any(|given| fits(given.as_ref()))
+    }
+
+    /// Compares with a given token, in constant time: by digests, as they have one length.
     pub(crate) fn fits_token(&self, given: &[u8]) -> bool {
         match &self.kind {
-            Kind::Token(own) => bool::from(own.expose_secret().as_bytes().ct_eq(given)),
+            Kind::Token(own) => {
+                let own = Sha256::digest(own.expose_secret());
+                bool::from(own.as_slice().ct_eq(Sha256::digest(given).as_slice()))
+            }
             Kind::HmacSha256(_) | Kind::HmacSha1(_) => false,
         }
     }

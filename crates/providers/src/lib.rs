@@ -28,8 +28,8 @@ use events::Time;
 
 /// Proves that a delivery comes from its source: its proof fits one of the live keys.
 ///
-/// Reads the untouched bytes only, compares in constant time, and takes the same path whatever is
-/// wrong, so that a refusal tells nothing.
+/// Reads the untouched bytes only and compares in constant time. A refusal does not say what is
+/// wrong.
 pub fn verify(delivery: Delivery, live_keys: &[&Key]) -> Result<Verified, Refusal> {
     let proof = match delivery.provider {
         Provider::Glofox => glofox::verify(&delivery, live_keys),

@@ -8,7 +8,8 @@ from typing import Any
 from kinds.kind import AT, ID, Kind, compact, hook, kind
 
 USER = "64a1f0c2d3e4b5a697880001"
-BARCODE = {"user_id": USER, "identifiers": {"barcode": "100200300", "fob_id": "F-77"}}
+BARCODE = {"user_id": USER, "identifiers": {"barcode": "100200300"}}
+BARCODE_AND_FOB = {"user_id": USER, "identifiers": {"barcode": "100200300", "fob_id": "F-77"}}
 MEMBER = {"id": USER, "first_name": "Jane", "last_name": "Doe", "active": True}
 BOOKING = {"id": "64a1f0c2d3e4b5a697880010", "status": "BOOKED", "user_id": USER, "time_start": AT}
 COURSE = {"id": "64a1f0c2d3e4b5a697880011", "status": "BOOKED", "user_id": USER, "date_start": AT}
@@ -20,7 +21,7 @@ INVOICE = {"id": "64a1f0c2d3e4b5a697880015", "total": 4200, "status": "PAID"}
 PUSH = {"to": [{"user_id": USER, "device_id": "D-1"}], "notification": {"title": "t", "body": "b"}}
 
 ROWS: list[tuple[str, dict[str, Any], str]] = [
-    ("MEMBER_ACCESS_INFO_CREATED", BARCODE, "credential.created"),
+    ("MEMBER_ACCESS_INFO_CREATED", BARCODE_AND_FOB, "credential.created"),
     ("MEMBER_ACCESS_INFO_UPDATED", BARCODE, "credential.updated"),
     ("MEMBER_CREATED", MEMBER, "person.created"),
     ("MEMBER_UPDATED", MEMBER | {"active": False}, "person.updated"),
@@ -50,7 +51,9 @@ ROWS: list[tuple[str, dict[str, Any], str]] = [
 
 def kinds() -> Iterator[Kind]:
     for native_type, payload, ce_type in ROWS:
-        yield kind("glofox", native_type, envelope(native_type, payload), ce_type)
+        # A barcode and a fob are an event each.
+        ce_types = (ce_type,) * (2 if payload is BARCODE_AND_FOB else 1)
+        yield kind("glofox", native_type, envelope(native_type, payload), *ce_types)
     # NUL characters were seen inside: they count for the signature.
     nul = compact(envelope("SERVICE_UPDATED", SERVICE)).replace(b"ACTIVE", b"ACT\0IVE")
     yield Kind("glofox", "SERVICE_UPDATED with NUL", hook("glofox"), nul, ("entitlement.updated",))

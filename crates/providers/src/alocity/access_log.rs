@@ -9,7 +9,7 @@ use super::{card_numbers, person};
 use crate::json::Fields;
 
 /// Likely names of the result; the first that is there counts.
-pub(super) const RESULTS: [&str; 4] = ["resultType", "result", "accessLogResultType", "type"];
+pub(super) const RESULTS: [&str; 3] = ["resultType", "result", "accessLogResultType"];
 const TIMES: [&str; 4] = ["timestamp", "dateTime", "createdAt", "time"];
 
 /// The documented results; 5 is not among them.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use events::{Account, Body, Change, Credential, Entitlement, EntitlementKind, Person, Resource};
 
 use super::types::Kind;
+use crate::draft::full_name;
 use crate::json::Fields;
 
 pub(super) struct Record {
@@ -102,10 +103,9 @@ fn person(fields: &mut Fields, id: Option<String>) -> Option<Person> {
     let mut either = |one, other| fields.text(one).or_else(|| fields.text(other));
     let first_name = either("firstName", "first_name");
     let last_name = either("lastName", "last_name");
-    let names: Vec<String> = first_name.into_iter().chain(last_name).collect();
     let person = Person {
         id,
-        name: (!names.is_empty()).then(|| names.join(" ")),
+        name: full_name(first_name, last_name),
         email: either("email", "emailAddress"),
         active: None,
     };

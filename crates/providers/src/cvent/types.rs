@@ -38,6 +38,9 @@ const OTHER: [&str; 13] = [
     "eventmodified",
 ];
 
+/// Words that turn a name into its opposite; what that means is not public.
+const UNDOING: [&str; 4] = ["unregister", "deregister", "unmark", "removed"];
+
 /// The other kinds, by words that all have to be there; the first that fits wins.
 const BY_WORDS: [(&[&str], Kind); 10] = [
     (&["contact", "created"], CONTACT_CREATED),
@@ -67,6 +70,9 @@ impl Kind {
     fn by_words(native_type: &str) -> Self {
         let letters = native_type.chars().filter(char::is_ascii_alphabetic);
         let name: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+        if UNDOING.iter().any(|word| name.contains(word)) {
+            return Self::Unknown;
+        }
         if OTHER.iter().any(|word| name.contains(word)) {
             return Self::Other;
         }

@@ -21,11 +21,11 @@ pub(super) fn map(action: &str, payload: &mut Fields) -> (EventType, Body) {
     let site = site(payload);
     let event_type = match (resource.kind.as_str(), action) {
         ("CARD", "CREATED") => EventType::CredentialCreated,
-        ("CARD", "UPDATED") => EventType::CredentialUpdated,
         ("CARD", "DELETED") => EventType::CredentialDeleted,
+        ("CARD", _) => EventType::CredentialUpdated,
         ("USER", "CREATED") => EventType::PersonCreated,
-        ("USER", "UPDATED") => EventType::PersonUpdated,
         ("USER", "DELETED") => EventType::PersonDeleted,
+        ("USER", _) => EventType::PersonUpdated,
         (_, "CREATED") => EventType::AuditCreated,
         (_, "UPDATED") => EventType::AuditUpdated,
         (_, "DELETED") => EventType::AuditDeleted,

@@ -1,4 +1,9 @@
 //! `attendee-sync`: many attendees at once, each an event of its own.
+//!
+//! Here alone does an equal body without id or time count as a repeat. Everywhere else it is a new
+//! event, as a loss is worse than a double. A caller may repeat a sync on its own, though, and the
+//! same request three times must come out once: so a sync is known by its content. What that costs
+//! stands in the head of `gxp`.
 
 use events::{Body, Change, Credential, EventType, Person};
 use sha2::{Digest, Sha256};

@@ -46,12 +46,15 @@ impl GatewayStatus {
         } = self;
         // Without a time nothing tells a repeated status from a gateway that went down twice.
         let identity = timestamp.map_or(Identity::Delivery, |at| {
-            Identity::Derived(vec![
+            let mut parts = vec![
                 b"mqtt-gateway-status".to_vec(),
                 gateway_id.clone().into_bytes(),
                 at.micros().to_be_bytes().to_vec(),
                 status.clone().into_bytes(),
-            ])
+                (readers.len() as u64).to_be_bytes().to_vec(),
+            ];
+            parts.extend(readers.iter().flat_map(parts_of));
+            Identity::Derived(parts)
         });
         let (event_type, connected) = match status.to_ascii_lowercase().as_str() {
             "online" | "connected" => (EventType::DeviceOnline, Some(true)),
@@ -77,6 +80,16 @@ impl GatewayStatus {
             }),
         }
     }
+}
+
+/// Two states of the readers may come within one second of the gateway's clock.
+fn parts_of(reader: &Reader) -> [Vec<u8>; 3] {
+    let last_scan_at = reader.last_scan_at.map(|at| at.micros().to_be_bytes());
+    [
+        reader.id.clone().into_bytes(),
+        reader.status.clone().unwrap_or_default().into_bytes(),
+        last_scan_at.map(Vec::from).unwrap_or_default(),
+    ]
 }
 
 fn reader(value: Value) -> Option<Reader> {

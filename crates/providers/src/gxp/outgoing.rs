@@ -169,6 +169,8 @@ fn credential(
 
 fn form_response(change: Change, data: &mut Fields) -> (EventType, String, Body) {
     let id = data.text("id");
+    // The answers are the form's own fields, and may say anything of a person.
+    data.keep(&["form_id"]);
     let entity = entity("form_response", id.as_deref());
     let body = Account {
         change,

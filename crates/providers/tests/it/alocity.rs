@@ -65,6 +65,31 @@ fn a_wrapper_wins_over_the_path_and_the_path_over_the_shape() {
 }
 
 #[test]
+fn a_documented_code_beside_the_fields_counts_and_any_other_does_not() {
+    let face = |name: &str, action: &str| {
+        format!(r#"{{"{name}":"user.face","id":"U","action":"{action}"}}"#)
+    };
+    let enrolled = face("type", "Enrolled");
+    let removed = face("type", "Removed");
+    assert_eq!(given::types(Alocity, "", &enrolled), ["credential.created"]);
+    assert_eq!(given::types(Alocity, "", &removed), ["credential.deleted"]);
+    let signed_at = "2026-01-01T00:00:00Z";
+    assert_ne!(id(1, signed_at, &enrolled), id(1, signed_at, &removed));
+    let key = given::ordering_key(Alocity, "lock.state", &face("code", "Enrolled"));
+    assert_eq!(key.as_deref(), Ok("demo/user/U"));
+    let log = r#"{"type":"badge","serialNumber":"SN-0001","resultType":0}"#;
+    assert_eq!(given::types(Alocity, "", log), ["access.granted"]);
+}
+
+#[test]
+fn a_log_with_a_card_is_no_card_of_a_user() {
+    let log = r#"{"serialNumber":"SN-0001","userId":"U","cardNumber":7}"#;
+    assert_eq!(given::types(Alocity, "", log), ["access.requested"]);
+    let without_device = r#"{"userId":"U","cardNumber":7}"#;
+    assert!(given::map(Alocity, "", without_device).is_err());
+}
+
+#[test]
 fn broken_json_is_refused_and_success_is_200() {
     let refusal = given::ordering_key(Alocity, "", "{").unwrap_err();
     assert!(matches!(refusal, Refusal::Malformed { .. }));

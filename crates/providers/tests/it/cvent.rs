@@ -103,6 +103,10 @@ fn kinds_are_known_by_the_words_of_their_titles() {
         ("manual attendee", "account.other"),
         ("meeting request submitted", "account.other"),
         ("something else", "account.unknown"),
+        ("invitee unregistered", "account.unknown"),
+        ("invitee deregistered from event", "account.unknown"),
+        ("unmarked event participant", "account.unknown"),
+        ("participant removed from event", "account.unknown"),
     ] {
         let body = json!({
             "eventType": event_type,
@@ -117,17 +121,42 @@ fn kinds_are_known_by_the_words_of_their_titles() {
 #[test]
 fn type_and_stub_may_stand_in_the_path_alone() {
     let body = r#"{"message":[{"inviteeStub":"a"},{"inviteeStub":"b"}]}"#;
-    let tail = "events/InviteeOrGuestCancelled/fb8fcfce";
+    let stub = "fb8fcfce-691d-4ef1-a4bf-3239105f2eb9";
+    let tail = "events/InviteeOrGuestCancelled/fb8fcfce-691d-4ef1-a4bf-3239105f2eb9";
     let events = given::map(Cvent, tail, body).unwrap();
     let envelope = &events[1].event.envelope;
     assert_eq!(envelope.native_type, "InviteeOrGuestCancelled");
-    assert_eq!(envelope.native_id.as_deref(), Some("fb8fcfce"));
+    assert_eq!(envelope.native_id.as_deref(), Some(stub));
     assert_eq!(events[1].key, "demo/invitee/b");
     assert_eq!(
         given::ordering_key(Cvent, tail, body).as_deref(),
         Ok("demo/")
     );
     assert!(given::map(Cvent, "", body).is_err());
+}
+
+/// A path that is the same for all messages would make them one.
+#[test]
+fn the_end_of_any_path_is_no_stub() {
+    let body = r#"{"eventType":"InviteeOrGuestCancelled","message":[{}]}"#;
+    let stub = |tail| {
+        let events = given::map(Cvent, tail, body).map_err(|unmappable| unmappable.reason)?;
+        Ok(events[0].event.envelope.native_id.clone().unwrap())
+    };
+    assert_eq!(
+        stub("InviteeOrGuestCancelled/fb8fcfce").as_deref(),
+        Ok("fb8fcfce")
+    );
+    for tail in [
+        "registrations",
+        "events/registrations",
+        "InviteeOrGuestCancelled",
+    ] {
+        assert_eq!(stub(tail), Err(Reason::UnknownEnvelope), "{tail}");
+    }
+    let untyped = r#"{"message":[{}]}"#;
+    let refused = given::map(Cvent, "events/registrations", untyped).unwrap_err();
+    assert_eq!(refused.reason, Reason::UnknownEnvelope);
 }
 
 #[test]

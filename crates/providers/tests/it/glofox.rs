@@ -50,6 +50,27 @@ fn without_a_trace_id_content_tells_only_if_it_names_its_time() {
 }
 
 #[test]
+fn barcode_and_fob_are_two_events_of_one_member() {
+    let mut access = booking();
+    access["Type"] = json!("MEMBER_ACCESS_INFO_UPDATED");
+    access["Payload"] = json!({
+        "user_id": "u-1",
+        "identifiers": { "barcode": "100", "fob_id": "F-7" },
+    });
+    let events = given::map(Glofox, "", &access.to_string()).unwrap();
+    let [barcode, fob] = events.as_slice() else {
+        panic!("{} events", events.len());
+    };
+    assert_eq!(
+        (&*barcode.key, &*fob.key),
+        ("demo/user/u-1", "demo/user/u-1")
+    );
+    assert_ne!(barcode.event.envelope.event_id, fob.event.envelope.event_id);
+    let indices = [barcode, fob].map(|mapped| mapped.event.envelope.raw.index);
+    assert_eq!(indices, [0, 1]);
+}
+
+#[test]
 fn case_of_names_and_nul_characters_do_not_matter() {
     let lower = booking().to_string().replace("Payload", "payload");
     let nul = booking().to_string().replace("BOOKED", "BOO\0KED");

@@ -1,6 +1,6 @@
 //! GxP: proofs, answers, required fields, identities.
 
-use providers::{Outcome, Provider::Gxp, Refusal};
+use providers::{Outcome, Provider::Gxp, Reason, Refusal};
 use serde_json::{Value, json};
 
 use crate::given;
@@ -216,6 +216,42 @@ fn a_repeat_has_the_same_ids_and_a_further_event_has_not() {
     assert_ne!(rows[0], rows[1]);
     let granted = r#"{"id":"evt_1","event":"access.granted","project_id":1}"#;
     assert_eq!(ids(1, OUTGOING, granted), ids(2, OUTGOING, granted));
+}
+
+#[test]
+fn a_status_with_another_reader_is_another_event() {
+    let id = |readers: Value| {
+        let status = json!({
+            "gateway_id": "G",
+            "status": "online",
+            "timestamp": "2024-01-15T10:31:00Z",
+            "readers": readers,
+        });
+        given::event_ids(1, Gxp, STATUS, &status.to_string())[0]
+    };
+    let reader =
+        json!({ "reader_id": "R", "status": "online", "last_scan": "2024-01-15T10:30:00Z" });
+    let first = id(json!([reader]));
+    assert_eq!(first, id(json!([reader])));
+    for (field, value) in [
+        ("reader_id", "S"),
+        ("status", "offline"),
+        ("last_scan", "2024-01-15T10:30:01Z"),
+    ] {
+        let mut other = reader.clone();
+        other[field] = value.into();
+        assert_ne!(first, id(json!([other])), "{field}");
+    }
+    assert_ne!(first, id(json!([])));
+    assert_ne!(first, id(json!([reader, reader])));
+}
+
+#[test]
+fn a_body_that_is_no_json_is_quarantined_as_such() {
+    for tail in [STATUS, SCAN, CVENT, SYNC, OUTGOING] {
+        let unmappable = given::map(Gxp, tail, "{").unwrap_err();
+        assert_eq!(unmappable.reason, Reason::NotJson, "{tail}");
+    }
 }
 
 #[test]

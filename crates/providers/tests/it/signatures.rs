@@ -54,6 +54,17 @@ fn the_first_of_glofox_headers_counts() {
 }
 
 #[test]
+fn a_bad_first_header_of_glofox_is_not_made_good_by_the_next() {
+    let key = text_key(Provider::Glofox);
+    let good = ("x-signature", GLOFOX_MAC);
+    let twice = ("signature", GLOFOX_MAC);
+    for headers in [&[twice, twice, good][..], &[("signature", "no hex"), good]] {
+        let refused = verify(&key, Provider::Glofox, headers, GLOFOX_BODY);
+        assert_eq!(refused.unwrap_err(), Refusal::Unproven);
+    }
+}
+
+#[test]
 fn a_signature_that_came_twice_is_none() {
     let key = text_key(Provider::Glofox);
     let headers = [("signature", GLOFOX_MAC), ("signature", GLOFOX_MAC)];
@@ -107,6 +118,23 @@ fn alocity_header_is_read_tolerantly() {
     assert!(!fits(&format!("t:{t}")));
     assert!(!fits(&format!("sig:{ALOCITY_MAC}")));
     assert!(!fits(""));
+}
+
+#[test]
+fn more_alocity_signatures_than_anybody_rotates_are_refused() {
+    let key = text_key(Provider::Alocity);
+    let fits = |wrong: usize, other: &str| {
+        let wrong = format!(",sig:{other}").repeat(wrong);
+        let header = format!("t:{SIGNED_AT_S}{wrong},sig:{ALOCITY_MAC}");
+        let headers = [("alocity-signature", header.as_str())];
+        verify(&key, Provider::Alocity, &headers, ALOCITY_BODY).is_ok()
+    };
+    let other = format!("{}=", "A".repeat(43));
+    assert!(fits(7, &other));
+    for wrong in [8, 4_000] {
+        assert!(!fits(wrong, &other));
+        assert!(!fits(wrong, "AAAA"));
+    }
 }
 
 #[test]
