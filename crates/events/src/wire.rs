@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use apache_avro::Schema;
 use apache_avro::types::Value;
 
-use crate::{CanonicalTopic, Event, EventType, schema};
+use crate::{CanonicalTopic, Event, EventType, Provider, schema};
 
 pub use cloudevents::{ce_headers, cloudevent_json};
 
@@ -35,6 +35,8 @@ pub enum WireError {
     /// Written by a newer version: readers are upgraded before writers.
     #[error("event type `{0}` is not known")]
     UnknownType(String),
+    #[error("provider `{0}` is not known")]
+    UnknownProvider(String),
     #[error("larger than {EVENT_BYTES_MAX} bytes")]
     TooLarge,
     #[error("the datum does not fit its schema")]
@@ -87,6 +89,7 @@ pub fn decode_with<'s>(
         let topic = reader.topic;
         return Err(WireError::TypeInWrongTopic { event_type, topic });
     }
+    check_provider(&record)?;
     Event::from_avro(reader.topic, &record).map_err(|_| WireError::Malformed)
 }
 
@@ -128,16 +131,28 @@ impl Read for Datum<'_> {
 }
 
 fn event_type_of(record: &Value) -> Result<EventType, WireError> {
+    let name = text_of(record, "type")?;
+    name.parse()
+        .map_err(|_| WireError::UnknownType(name.to_owned()))
+}
+
+fn check_provider(record: &Value) -> Result<(), WireError> {
+    let name = text_of(record, "provider")?;
+    match name.parse::<Provider>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(WireError::UnknownProvider(name.to_owned())),
+    }
+}
+
+fn text_of<'r>(record: &'r Value, name: &str) -> Result<&'r str, WireError> {
     let Value::Record(fields) = record else {
         return Err(WireError::Malformed);
     };
-    let name = fields.iter().find_map(|(field, value)| match value {
-        Value::String(name) if field == "type" => Some(name),
+    let text = fields.iter().find_map(|(field, value)| match value {
+        Value::String(text) if field == name => Some(text.as_str()),
         _ => None,
     });
-    let name = name.ok_or(WireError::Malformed)?;
-    name.parse()
-        .map_err(|_| WireError::UnknownType(name.clone()))
+    text.ok_or(WireError::Malformed)
 }
 
 #[cfg(test)]

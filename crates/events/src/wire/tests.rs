@@ -193,6 +193,18 @@ fn an_unknown_type_is_named() {
 }
 
 #[test]
+fn an_unknown_provider_is_named() {
+    let event = sparse(EventType::AccessGranted);
+    let mut bytes = encoded(&event);
+    let known = event.envelope.provider.name().as_bytes();
+    let mut windows = bytes.windows(known.len());
+    let at = windows.position(|window| window == known).unwrap();
+    bytes[at] = b'?';
+    let name = String::from_utf8(bytes[at..at + known.len()].to_vec()).unwrap();
+    assert_eq!(decode(&bytes), Err(WireError::UnknownProvider(name)));
+}
+
+#[test]
 fn an_event_is_a_cloudevent() {
     let event = full_of(CanonicalTopic::Access);
     let key = "hq-doors/door/door-1";
