@@ -7,12 +7,11 @@
 //! - *When is a delivery repeated?* Not public. `messageStub` names the message, so that a repeat is
 //!   dropped; a broken body would not get better and is refused.
 //! - *Where do type and stub stand?* In the body, and as `<EventType>/<messageStub>` at the end of
-//!   the path, if Cvent's own sample of an address was followed. A path may be anything, and a stub
-//!   that is always the same would drop messages: its end is a stub only after the body's own type
-//!   or, without one, if it is a UUID.
+//!   the path. The body wins. Taken from a path without them, a stub would always be the same and
+//!   drop messages: the end is a stub only after the body's own type or, if the body has none, if
+//!   it is a UUID.
 //! - *How large is a message?* Not public: up to 10,000 records.
-//! - *Is OAuth in use?* Cvent can fetch a token elsewhere instead of sending a static one: not
-//!   supported.
+//! - *Is OAuth needed?* Cvent has it for Salesforce as the target only: not supported.
 //! - *Do records of one message belong together?* One message may hold records of many invitees, so
 //!   all deliveries of a source are ordered as one; each record has its own key.
 //! - *Which fields are fit to be shown?* Records hold addresses, phone numbers and a confirmation
