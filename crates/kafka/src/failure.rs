@@ -34,6 +34,16 @@ impl Failure {
         }
     }
 
+    /// Sorts an error of a transaction. A member that was replaced in its group is fenced there as
+    /// well, by its own successor after an outage; whether it is another process, only the consumer
+    /// can tell.
+    pub fn of_transaction(step: &'static str, source: KafkaError) -> Self {
+        match source.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::FencedInstanceId) => Self::Unclear { step, source },
+            _ => Self::of(step, source),
+        }
+    }
+
     /// A state that needs a person.
     pub fn fatal(what: impl Into<String>) -> Self {
         Self::Fatal {

@@ -133,11 +133,17 @@ impl GroupConsumer {
             .map_err(|error| self.failure("read watermarks", error))
     }
 
-    /// Answers an assignment: starts reading each partition there. An assignment of nothing wants
-    /// its answer as well.
-    pub fn assign(&self, starts: &[(Partition, i64)]) -> Result<(), Failure> {
+    /// Answers an assignment: starts reading each partition there, or at its end if it is to be
+    /// sought later. An assignment of nothing wants its answer as well.
+    pub fn assign(&self, starts: &[(Partition, Option<i64>)]) -> Result<(), Failure> {
+        let mut list = TopicPartitionList::with_capacity(starts.len());
+        for (partition, start) in starts {
+            let offset = start.map_or(Offset::End, Offset::Offset);
+            list.add_partition_offset(&partition.topic, partition.number, offset)
+                .map_err(|error| Failure::of("name an offset", error))?;
+        }
         self.consumer
-            .incremental_assign(&list_at(starts)?)
+            .incremental_assign(&list)
             .map_err(|error| self.failure("assign", error))
     }
 

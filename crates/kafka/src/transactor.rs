@@ -96,7 +96,7 @@ impl Transactor {
     pub fn begin(&mut self, member: ConsumerGroupMetadata) -> Result<(), Failure> {
         self.producer()?
             .begin_transaction()
-            .map_err(|error| Failure::of("begin transaction", error))?;
+            .map_err(|error| Failure::of_transaction("begin transaction", error))?;
         self.open_for = Some(member);
         Ok(())
     }
@@ -150,11 +150,11 @@ impl Transactor {
         {
             producer
                 .send_offsets_to_transaction(&list_at(offsets)?, member, CALL)
-                .map_err(|error| Failure::of("send offsets", error))?;
+                .map_err(|error| Failure::of_transaction("send offsets", error))?;
         }
         producer
             .commit_transaction(CALL)
-            .map_err(|error| Failure::of("commit transaction", error))
+            .map_err(|error| Failure::of_transaction("commit transaction", error))
     }
 
     /// Waits in short polls until nothing is in flight: `flush` of rdkafka would wait in steps of

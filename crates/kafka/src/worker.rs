@@ -106,11 +106,15 @@ impl<S: Stage> Worker<S> {
     /// Works until it is asked to stop; then commits what is done. `on_ready` is called once Kafka
     /// has answered. `Err` needs a person.
     pub fn run(mut self, on_ready: impl FnOnce()) -> Result<(), Failure> {
-        self.until_done(|worker| worker.out.init())?;
-        on_ready();
+        let mut on_ready = Some(on_ready);
         while !self.stop.requested() {
             let turn = self.turn();
             self.settle(turn)?;
+            if self.out.is_ready()
+                && let Some(tell) = on_ready.take()
+            {
+                tell();
+            }
         }
         if self.stale.is_empty() {
             let last = self.commit();
@@ -235,19 +239,12 @@ impl<S: Stage> Worker<S> {
 
     /// Finds out by the stable offsets whether a transaction took place (kafka-rules 3).
     fn resolve(&mut self, offsets: &[(Partition, i64)]) -> Result<(), Failure> {
-        self.until_done(|worker| worker.out.init())?;
+        self.out.init()?;
         let partitions: Vec<_> = offsets
             .iter()
             .map(|(partition, _)| partition.clone())
             .collect();
-        let mut found = Vec::new();
-        self.until_done(|worker| {
-            found = worker.consumer.committed(&partitions)?;
-            Ok(())
-        })?;
-        if self.stop.requested() && found.is_empty() {
-            return Ok(());
-        }
+        let found = self.consumer.committed(&partitions)?;
         let at_end = offsets
             .iter()
             .zip(&found)
@@ -354,15 +351,7 @@ impl<S: Stage> Worker<S> {
                 // The open transaction was begun by a member of an older generation.
                 let ended = self.commit();
                 self.settle(ended)?;
-                let mut starts = Vec::with_capacity(partitions.len());
-                for partition in partitions {
-                    self.until_done(|worker| {
-                        let start = worker.rebuild(&partition)?;
-                        starts.push((partition.clone(), start));
-                        Ok(())
-                    })?;
-                }
-                self.until_done(|worker| worker.consumer.assign(&starts))
+                self.take_over(partitions)
             }
             Rebalance::Revoked(partitions) => {
                 info!(partitions = partitions.len(), "partitions revoked");
@@ -377,6 +366,27 @@ impl<S: Stage> Worker<S> {
                 Ok(())
             }
         }
+    }
+
+    /// Rebuilds the partitions and begins to read them; those whose state Kafka does not tell now
+    /// are stale.
+    fn take_over(&mut self, partitions: Vec<Partition>) -> Result<(), Failure> {
+        let mut starts = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let start = match self.rebuild(&partition) {
+                Ok(start) => Some(start),
+                Err(Failure::Unclear { step, source }) => {
+                    warn!(step, error = %source, %partition, "kafka away, partition is rebuilt later");
+                    self.stage.revoke(&partition);
+                    self.owned.insert(partition.clone(), Progress::default());
+                    self.stale.insert(partition.clone());
+                    None
+                }
+                Err(fatal @ Failure::Fatal { .. }) => return Err(fatal),
+            };
+            starts.push((partition, start));
+        }
+        self.consumer.assign(&starts)
     }
 
     fn let_go(&mut self, partitions: &[Partition]) -> Result<(), Failure> {
@@ -410,28 +420,6 @@ impl<S: Stage> Worker<S> {
         self.owned.insert(partition.clone(), progress);
         debug!(%partition, start, "partition rebuilt");
         Ok(start.max(earliest))
-    }
-
-    /// Repeats a step with backoff until it succeeds, a person is needed, or the worker is asked
-    /// to stop. An outage of any length ends nothing (kafka-rules 6).
-    fn until_done(
-        &mut self,
-        mut step: impl FnMut(&mut Self) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let mut backoff = BACKOFF_MIN;
-        loop {
-            match step(self) {
-                Err(Failure::Unclear { step, source }) => {
-                    warn!(step, error = %source, "kafka away, trying again");
-                }
-                ended => return ended,
-            }
-            if self.stop.requested() {
-                return Ok(());
-            }
-            std::thread::sleep(backoff);
-            backoff = (backoff * 2).min(BACKOFF_MAX);
-        }
     }
 }
 

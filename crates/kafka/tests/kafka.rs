@@ -363,10 +363,10 @@ async fn offsets_of_a_member_that_was_replaced_are_refused() {
     assert_eq!(new.committed(&[setting.partition("in")]).unwrap(), [None]);
 }
 
-fn from_the_beginning(partitions: &[Partition]) -> Vec<(Partition, i64)> {
+fn from_the_beginning(partitions: &[Partition]) -> Vec<(Partition, Option<i64>)> {
     partitions
         .iter()
-        .map(|partition| (partition.clone(), 0))
+        .map(|partition| (partition.clone(), Some(0)))
         .collect()
 }
 
