@@ -89,7 +89,8 @@ def own_instance(report: Report, stack: Stack, settings: argparse.Namespace, tag
                 Crash(report, product, topics, idents).run(settings.deliveries)
             with report.line("Stock Avro deserializer"):
                 deserializer(report, product, topics, settings)
-            report.say(f"cardea all ended with {product.stop()}")
+            code = product.stop()
+            report.add("SIGTERM: cardea all drains", f"exit code {code}", code == 0)
         finally:
             product.stop()
             topics.delete()

@@ -48,8 +48,6 @@ class Product:
         self._program = built()
         self._kafka = ["--brokers", brokers, "--topic-prefix", self.prefix]
         self._instance = f"accept-{tag}"
-        # The subscription's secret is encrypted with it.
-        self._env = {"CARDEA_SECRET_KEY": "5a" * 32}
         self._process: subprocess.Popen[bytes] | None = None
         self._sources = stack.folder / "sources.yaml"
         self._sources.write_text(sources_yaml())
@@ -67,9 +65,7 @@ class Product:
         for name in ("ingest", "console", "admin"):
             argv += [f"--{name}-address", f"127.0.0.1:{getattr(self, name)}"]
         argv += ["--instance", self._instance, "--allow-private-endpoints"]
-        # A spool is not there yet; its folder is nobody else's when it is.
-        env = self._env | {"CARDEA_SPOOL_DIR": str(self._stack.folder / "spool")}
-        self._process = self._stack.start("cardea", argv, env)
+        self._process = self._stack.start("cardea", argv)
         return wait_until("cardea ready", self._ready, READY_S)
 
     def kill(self) -> None:
@@ -99,7 +95,7 @@ class Product:
         flags = ["--allow-private-endpoints"] if words[0] == "subscriptions" else []
         done = subprocess.run(
             [str(self._program), *words, *self._kafka, *flags],
-            env=environment(self._env),
+            env=environment(None),
             capture_output=True,
             timeout=COMMAND_S,
             text=True,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-STOP_S = 20.0
+STOP_S = 30.0
 # What an outer make hands down; it must not reach a make that is run here.
 OUTER_MAKE = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES")
 # Every process of `make up` inherits it.

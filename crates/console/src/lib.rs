@@ -4,7 +4,6 @@ mod config;
 mod registry;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use axum::Router;
 use service::http::{self, HttpLimits};
@@ -17,15 +16,12 @@ pub use config::Config;
 pub fn start(config: &Config, topic_prefix: &str, context: &Context) {
     let address = config.console_address;
     let router = router(topic_prefix);
-    let ready = Arc::new(context.health.component("console"));
+    let health = context.health.clone();
+    health.announce("console", 0);
     let shutdown = context.shutdown.clone();
     context.tasks.spawn("console", move || {
-        serve(
-            address,
-            router.clone(),
-            Arc::clone(&ready),
-            shutdown.clone(),
-        )
+        let ready = health.component("console");
+        serve(address, router.clone(), ready, shutdown.clone())
     });
 }
 
@@ -37,7 +33,7 @@ pub fn router(topic_prefix: &str) -> Router {
 async fn serve(
     address: SocketAddr,
     router: Router,
-    ready: Arc<Ready>,
+    ready: Ready,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
     ready.set_not_ready("the port is not open");

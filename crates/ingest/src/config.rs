@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::ensure;
 use service::http::HttpLimits;
 
 use crate::keep::KEEP_WITHIN;
+use crate::sources::Sources;
 
 /// Which file names the sources; also a flag of the tools that act for one.
 #[derive(Clone, Debug, clap::Args)]
@@ -64,6 +66,22 @@ impl Config {
             replay_window: self.replay_window,
             keep_within: KEEP_WITHIN,
         }
+    }
+
+    /// Refuses a memory in which a body that is allowed never finds room.
+    pub(crate) fn check_room(&self, sources: &Sources) -> anyhow::Result<()> {
+        let memory = self.body_memory_max as usize;
+        for source in sources.iter() {
+            let largest = source
+                .body_bytes_max
+                .unwrap_or(self.body_bytes_max as usize);
+            ensure!(
+                largest <= memory,
+                "--body-memory-max: {memory} bytes hold no body of source `{}`, which may have {largest}",
+                source.id
+            );
+        }
+        Ok(())
     }
 
     pub(crate) fn http_limits(&self) -> HttpLimits {

@@ -40,7 +40,7 @@ pub(crate) async fn handle(
 ) -> Response {
     let _in_flight = ingest.metrics.begin();
     let (head, mut body) = request.into_parts();
-    let sources = Arc::clone(&ingest.sources.borrow());
+    let sources = Arc::clone(&ingest.sources);
     let target = route::find(&sources, head.uri.path());
     let ended = match &target {
         Some(target) => ingest.take(target, &head, &mut body, arrival).await,

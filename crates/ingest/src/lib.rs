@@ -17,7 +17,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tracing::info;
 
 pub use admission::is_timely;
@@ -35,8 +34,7 @@ pub struct Ingest {
     address: SocketAddr,
     limits: Limits,
     http: service::http::HttpLimits,
-    /// A new value is in force from the next request on.
-    sources: watch::Receiver<Arc<Sources>>,
+    sources: Arc<Sources>,
     room: Room,
     keeper: Keeper,
     metrics: IngestMetrics,
@@ -51,13 +49,13 @@ impl Ingest {
     ) -> anyhow::Result<Self> {
         let sources = Sources::load(&config.sources_file.sources)?;
         info!(sources = sources.iter().count(), "sources read");
-        let (_, sources) = watch::channel(Arc::new(sources));
+        config.check_room(&sources)?;
         let metrics = IngestMetrics::register(metrics);
         Ok(Self {
             address: config.ingest_address,
             limits: config.limits(),
             http: config.http_limits(),
-            sources,
+            sources: Arc::new(sources),
             room: Room::new(config.body_memory_max),
             keeper: Keeper::new(cluster, metrics.clone())?,
             metrics,
@@ -71,17 +69,16 @@ impl Ingest {
         info!(%address, "ingest address is open");
         let health = context.health.clone();
         let shutdown = context.shutdown.clone();
-        let first = Mutex::new(Some((listener, health.component("ingest"))));
+        health.announce("ingest", 0);
+        let first = Mutex::new(Some(listener));
         context.tasks.spawn("ingest", move || {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
             let (ingest, health, shutdown) = (self.clone(), health.clone(), shutdown.clone());
             async move {
-                let (listener, ready) = match first {
+                let ready = health.component("ingest");
+                let listener = match first {
                     Some(opened) => opened,
-                    None => {
-                        let ready = health.component("ingest");
-                        (service::http::bind(address).await?, ready)
-                    }
+                    None => service::http::bind(address).await?,
                 };
                 ready.set_ready();
                 ingest.serve(listener, shutdown).await;

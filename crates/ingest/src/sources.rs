@@ -257,6 +257,8 @@ pub(crate) mod tests {
             one("cvent", &format!("secrets: [{{text: {canary}}}")),
             one("cvent", &format!("secrets: {canary}")),
             one("cvent", &format!("secrets: [{canary}]")),
+            one("cvent", &format!("secrets: [{{text:{canary}}}]")),
+            one("cvent", &format!("{canary}: red, {canary}: blue")),
             one("cvent", &format!("secrets: [{{text: !!int {canary}}}]")),
         ] {
             let fault = parse(&text).unwrap_err();

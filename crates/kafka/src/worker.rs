@@ -52,6 +52,14 @@ impl Stop {
     }
 }
 
+/// Whether a worker gets on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    Working,
+    /// Kafka does not answer, or has not told yet where to go on.
+    KafkaAway,
+}
+
 /// One thread's share of a service: one consumer, one transactional producer, one stage.
 pub struct Worker<S> {
     config: WorkerConfig,
@@ -103,17 +111,17 @@ impl<S: Stage> Worker<S> {
         })
     }
 
-    /// Works until it is asked to stop; then commits what is done. `on_ready` is called once Kafka
-    /// has answered. `Err` needs a person.
-    pub fn run(mut self, on_ready: impl FnOnce()) -> Result<(), Failure> {
-        let mut on_ready = Some(on_ready);
+    /// Works until it is asked to stop; then commits what is done. `tell` hears of every change of
+    /// the worker's condition. `Err` needs a person.
+    pub fn run(mut self, mut tell: impl FnMut(Condition)) -> Result<(), Failure> {
+        let mut told = Condition::KafkaAway;
         while !self.stop.requested() {
             let turn = self.turn();
             self.settle(turn)?;
-            if self.out.is_ready()
-                && let Some(tell) = on_ready.take()
-            {
-                tell();
+            let condition = self.condition();
+            if condition != told {
+                told = condition;
+                tell(condition);
             }
         }
         if self.stale.is_empty() {
@@ -122,6 +130,14 @@ impl<S: Stage> Worker<S> {
         }
         info!(instance = self.config.instance, "worker stopped");
         Ok(())
+    }
+
+    fn condition(&self) -> Condition {
+        if self.out.is_ready() && self.stale.is_empty() {
+            Condition::Working
+        } else {
+            Condition::KafkaAway
+        }
     }
 
     fn turn(&mut self) -> Result<(), Failure> {

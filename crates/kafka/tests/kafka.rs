@@ -189,7 +189,7 @@ impl<K> Setting<K> {
             batch: BTreeMap::new(),
         };
         let worker = Worker::new(&self.cluster, config, stage, stop.clone()).unwrap();
-        std::thread::spawn(move || worker.run(|| {}))
+        std::thread::spawn(move || worker.run(|_| {}))
     }
 
     fn copied(&self) -> Vec<u32> {

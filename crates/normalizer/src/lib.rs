@@ -13,7 +13,7 @@ mod stage;
 use std::time::Duration;
 
 use events::{Provider, Time, Topic};
-use kafka::{Cluster, Failure, InstanceConfig, Stage, Stop, Worker, WorkerConfig};
+use kafka::{Cluster, Condition, Failure, InstanceConfig, Stage, Stop, Worker, WorkerConfig};
 
 pub use config::Config;
 use metrics::Metrics;
@@ -34,13 +34,18 @@ pub fn start(
         let instance = format!("{}-{number}", instance.instance);
         let (config, cluster) = (config.clone(), cluster.clone());
         let (metrics, stop) = (metrics.clone(), stop.clone());
-        let ready = context.health.component("normalizer");
+        let health = context.health.clone();
+        health.announce("normalizer", number);
         context.tasks.spawn_thread("normalizer", move || {
             let clock = || service::clock::now().into();
+            let ready = health.numbered("normalizer", number);
             ready.set_not_ready("kafka has not answered yet");
             let (metrics, stop) = (metrics.clone(), stop.clone());
             let worker = worker(&config, &cluster, &instance, clock, metrics, stop)?;
-            worker.run(|| ready.set_ready())?;
+            worker.run(|condition| match condition {
+                Condition::Working => ready.set_ready(),
+                Condition::KafkaAway => ready.set_not_ready("kafka is away"),
+            })?;
             Ok(())
         });
     }

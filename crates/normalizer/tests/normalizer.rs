@@ -99,7 +99,7 @@ impl Setting {
             stop.clone(),
         )
         .unwrap();
-        std::thread::spawn(move || worker.run(|| {}))
+        std::thread::spawn(move || worker.run(|_| {}))
     }
 
     fn read(&self, topic: Topic) -> Vec<OwnedRecord> {

@@ -70,12 +70,24 @@ impl From<NotJson> for Refusal {
 /// Parses a body. NUL characters, which Glofox is known to send, are skipped here and nowhere else:
 /// the proof covers them. Nesting deeper than 128 is not JSON.
 pub(crate) fn parse(body: &[u8]) -> Result<Value, NotJson> {
-    let body = if body.contains(&0) {
+    serde_json::from_slice(&without_nul(body)).map_err(|_| NotJson)
+}
+
+/// Tells whether a body is JSON by the grammar of RFC 8259, but holds what cannot be read here: half
+/// a surrogate pair, as JavaScript cuts emoji, a number beyond all floats, or very deep nesting.
+pub(crate) fn is_lawful_but_unreadable(body: &[u8]) -> bool {
+    let body = without_nul(body);
+    let lawful = std::str::from_utf8(&body)
+        .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
+    lawful && serde_json::from_slice::<Value>(&body).is_err()
+}
+
+fn without_nul(body: &[u8]) -> Cow<'_, [u8]> {
+    if body.contains(&0) {
         Cow::Owned(body.iter().copied().filter(|byte| *byte != 0).collect())
     } else {
         Cow::Borrowed(body)
-    };
-    serde_json::from_slice(&body).map_err(|_| NotJson)
+    }
 }
 
 /// The fields of an object that are not read yet. Each reader takes its field out if it has the

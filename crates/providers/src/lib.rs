@@ -47,13 +47,22 @@ pub fn verify(delivery: Delivery, live_keys: &[&Key]) -> Result<Verified, Refusa
 ///
 /// Equal canonical keys and equal event ids imply equal ordering keys. Frozen across releases.
 pub fn ordering_key(verified: &Verified) -> Result<String, Refusal> {
-    match verified.delivery().provider {
-        Provider::Glofox => glofox::ordering_key(verified.delivery()),
-        Provider::Alocity => alocity::ordering_key(verified.delivery()),
-        Provider::Gxp => gxp::ordering_key(verified.delivery()),
-        Provider::Genea => genea::ordering_key(verified.delivery()),
-        Provider::Accessgrid => accessgrid::ordering_key(verified.delivery()),
-        Provider::Cvent => cvent::ordering_key(verified.delivery()),
+    let delivery = verified.delivery();
+    let key = match delivery.provider {
+        Provider::Glofox => glofox::ordering_key(delivery),
+        Provider::Alocity => alocity::ordering_key(delivery),
+        Provider::Gxp => gxp::ordering_key(delivery),
+        Provider::Genea => genea::ordering_key(delivery),
+        Provider::Accessgrid => accessgrid::ordering_key(delivery),
+        Provider::Cvent => cvent::ordering_key(delivery),
+    };
+    match key {
+        // A sender of lawful JSON does not expect a refusal, and most would not repeat it: it is
+        // kept, and goes to quarantine.
+        Err(_) if json::is_lawful_but_unreadable(&delivery.body) => {
+            Ok(draft::key_of(&delivery.source, ""))
+        }
+        key => key,
     }
 }
 

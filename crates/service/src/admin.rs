@@ -63,7 +63,7 @@ mod tests {
         let (status, body) = ask(&context, "/ready").await;
         assert_eq!(status, 503);
         assert!(
-            body.contains(r#""name":"part","ready":false,"reason":"starting""#),
+            body.contains(r#""name":"part","number":0,"ready":false,"reason":"starting""#),
             "{body}"
         );
         part.set_ready();

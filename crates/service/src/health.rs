@@ -9,27 +9,39 @@ use serde_json::{Value, json};
 /// The readiness of every part of a process. A part is named before it is ready, so that the
 /// process is not ready before all of its parts are.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<Mutex<BTreeMap<&'static str, NotReady>>>);
+pub struct Health(Arc<Mutex<BTreeMap<Part, NotReady>>>);
+
+/// A part's name, and its number among those of that name.
+type Part = (&'static str, u16);
 
 /// Why a part is not ready; `None` is ready.
 type NotReady = Option<Cow<'static, str>>;
 
-/// One part's own word on its readiness; dropped, the part is not ready any more.
+/// The word of one run of a part on its readiness; dropped, the part is not ready any more.
 #[derive(Debug)]
 pub struct Ready {
     health: Health,
-    name: &'static str,
+    part: Part,
 }
 
 impl Health {
-    /// Registers a part, not ready yet.
+    /// Names a part before its first run.
+    pub fn announce(&self, name: &'static str, number: u16) {
+        self.set((name, number), Some("starting".into()));
+    }
+
+    /// Begins a run of the only part of that name, not ready yet.
     pub fn component(&self, name: &'static str) -> Ready {
-        let ready = Ready {
+        self.numbered(name, 0)
+    }
+
+    /// Begins a run of one of several parts of that name, not ready yet.
+    pub fn numbered(&self, name: &'static str, number: u16) -> Ready {
+        self.announce(name, number);
+        Ready {
             health: self.clone(),
-            name,
-        };
-        ready.set_not_ready("starting");
-        ready
+            part: (name, number),
+        }
     }
 
     pub fn is_ready(&self) -> bool {
@@ -41,27 +53,33 @@ impl Health {
         let checks: Vec<_> = self
             .parts()
             .iter()
-            .map(|(name, reason)| match reason {
-                None => json!({"name": name, "ready": true}),
-                Some(reason) => json!({"name": name, "ready": false, "reason": reason}),
+            .map(|((name, number), reason)| match reason {
+                None => json!({"name": name, "number": number, "ready": true}),
+                Some(reason) => {
+                    json!({"name": name, "number": number, "ready": false, "reason": reason})
+                }
             })
             .collect();
         json!({"ready": self.is_ready(), "checks": checks})
     }
 
-    fn parts(&self) -> MutexGuard<'_, BTreeMap<&'static str, NotReady>> {
+    fn set(&self, part: Part, reason: NotReady) {
+        self.parts().insert(part, reason);
+    }
+
+    fn parts(&self) -> MutexGuard<'_, BTreeMap<Part, NotReady>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Ready {
     pub fn set_ready(&self) {
-        self.health.parts().insert(self.name, None);
+        self.health.set(self.part, None);
     }
 
     /// Takes the reason as an operator reads it: no secret, no text of a sender.
     pub fn set_not_ready(&self, reason: impl Into<Cow<'static, str>>) {
-        self.health.parts().insert(self.name, Some(reason.into()));
+        self.health.set(self.part, Some(reason.into()));
     }
 }
 
@@ -88,18 +106,33 @@ mod tests {
         assert_eq!(
             health.report(),
             json!({"ready": false, "checks": [
-                {"name": "first", "ready": true},
-                {"name": "second", "ready": false, "reason": "no partitions"},
+                {"name": "first", "number": 0, "ready": true},
+                {"name": "second", "number": 0, "ready": false, "reason": "no partitions"},
             ]})
         );
     }
 
     #[test]
-    fn a_part_that_died_is_not_ready() {
+    fn parts_of_one_name_do_not_hide_each_other() {
         let health = Health::default();
-        let part = health.component("part");
-        part.set_ready();
-        drop(part);
+        let workers = [0, 1].map(|number| health.numbered("worker", number));
+        workers[1].set_ready();
+        assert!(!health.is_ready());
+        workers[0].set_ready();
+        assert!(health.is_ready());
+    }
+
+    #[test]
+    fn a_part_is_not_ready_before_and_between_its_runs() {
+        let health = Health::default();
+        health.announce("part", 0);
+        assert!(!health.is_ready());
+        let run = health.component("part");
+        run.set_ready();
+        assert!(health.is_ready());
+        drop(run);
+        assert!(!health.is_ready());
+        health.component("part").set_ready();
         assert!(!health.is_ready());
     }
 }

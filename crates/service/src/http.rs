@@ -26,7 +26,7 @@ pub struct HttpLimits {
     /// A request that is not complete this long after its first byte is cut off; on a new
     /// connection the time counts from its acceptance.
     pub read_within: Duration,
-    /// A connection that has served its requests is closed after this long without a new one.
+    /// A connection is closed this long after its last request or answer.
     pub idle_max: Duration,
     /// Connections beyond that wait until another one ends.
     pub connections_max: usize,
@@ -48,7 +48,8 @@ impl Default for HttpLimits {
     fn default() -> Self {
         Self {
             read_within: Duration::from_millis(3_500),
-            idle_max: Duration::from_secs(60),
+            // Also bounds half a request that came behind a whole one (P4: 10 s).
+            idle_max: Duration::from_secs(9),
             connections_max: 20_000,
             streams_max: 128,
             head_bytes_max: 32 * 1024,

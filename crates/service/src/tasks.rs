@@ -168,7 +168,7 @@ fn backoff(failures: u32) -> Duration {
     (BACKOFF_MIN * 2_u32.pow(doublings)).min(BACKOFF_MAX)
 }
 
-/// Turns a panic into a failure; its message is on stderr and may hold anything, so it stays there.
+/// Turns a panic into a failure; its message may hold anything, so it goes no further.
 async fn caught(task: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     match AssertUnwindSafe(task).catch_unwind().await {
         Ok(ended) => ended,

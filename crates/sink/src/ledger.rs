@@ -19,8 +19,9 @@ use crate::verdict::{Ending, Reason, Verdict};
 
 /// An attempt that is open for longer does not hold the prefix (kafka-rules 15).
 const OPEN_MAX: Duration = Duration::from_secs(1);
-/// A due time further away is a clock that was set back.
-const AWAY_MAX: Duration = Duration::from_secs(36 * 3600);
+/// The longest step of a schedule is 24 h, spread to 36 h, and an attempt is made within an hour: a
+/// due time further away is a clock that was set back.
+const AWAY_MAX: Duration = Duration::from_secs(37 * 3600);
 
 /// A moment by both clocks: one to write down, one to wait by.
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +134,8 @@ pub(crate) struct Ledger {
     /// Attempts under way that a row tells of.
     recorded: HashMap<Ticket, Open>,
     writes: Vec<Write>,
+    /// What all that is owed takes up, an event counted once for each subscription.
+    owed_bytes: usize,
     next_ticket: u64,
 }
 
@@ -146,6 +149,7 @@ impl Ledger {
             open: BTreeMap::new(),
             recorded: HashMap::new(),
             writes: Vec::new(),
+            owed_bytes: 0,
             next_ticket: 0,
         }
     }
@@ -179,6 +183,10 @@ impl Ledger {
         self.open.retain(|_, open| ours(&open.owed));
         self.recorded.retain(|_, open| ours(&open.owed));
         self.writes.retain(|write| ours(write.owed()));
+        let waiting = self.waiting.values().map(|waiting| &waiting.owed);
+        let open = self.open.values().chain(self.recorded.values());
+        let left = waiting.chain(open.map(|open| &open.owed));
+        self.owed_bytes = left.map(Owed::bytes).sum();
     }
 
     /// Takes a record that nobody wants.
@@ -215,6 +223,10 @@ impl Ledger {
         if owed.is_empty() {
             return;
         }
+        // A place that the record took is free again only when nothing is owed of it: the record
+        // may not need more places than there are, or it would wait for itself.
+        let beyond = owed.split_off(owed.len().min(self.window));
+        share.rows.extend(beyond.iter().map(Owed::row));
         let holding = Holding {
             owed: owed.len(),
             places: 0,
@@ -222,6 +234,15 @@ impl Ledger {
         share.records.insert(offset, holding);
         for owed in owed {
             self.wait(owed, Holder::Record(offset), now.steady);
+        }
+        for owed in beyond {
+            let due_at = now.wall;
+            let write = owed.clone();
+            self.writes.push(Write::Row {
+                owed: write,
+                due_at,
+            });
+            self.wait(owed, Holder::Row, now.steady);
         }
     }
 
@@ -373,6 +394,11 @@ impl Ledger {
         self.waiting.len() + self.open.len() + self.recorded.len()
     }
 
+    /// Returns how many bytes the events have that are owed, each once for each subscription.
+    pub(crate) fn owed_bytes(&self) -> usize {
+        self.owed_bytes
+    }
+
     /// Tells whether attempts are under way that no row tells of.
     pub(crate) fn holding(&self) -> bool {
         !self.open.is_empty()
@@ -381,12 +407,15 @@ impl Ledger {
     fn wait(&mut self, owed: Owed, holder: Holder, due: Instant) {
         let ticket = Ticket(self.next_ticket);
         self.next_ticket += 1;
+        self.owed_bytes += owed.bytes();
         self.waiting.insert((due, ticket), Waiting { owed, holder });
     }
 
     fn close(&mut self, ticket: Ticket) -> Option<Open> {
         let open = self.open.remove(&ticket);
-        open.or_else(|| self.recorded.remove(&ticket))
+        let open = open.or_else(|| self.recorded.remove(&ticket))?;
+        self.owed_bytes -= open.owed.bytes();
+        Some(open)
     }
 
     /// The event is still owed; a row holds it from now on.
@@ -462,6 +491,10 @@ impl Share {
 impl Owed {
     pub(crate) fn row(&self) -> (SubscriptionId, Uuid) {
         (self.subscription, self.event.id)
+    }
+
+    fn bytes(&self) -> usize {
+        self.event.wire.len()
     }
 }
 

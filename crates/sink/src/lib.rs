@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::{CanonicalTopic, Topic};
-use kafka::{Cluster, Failure, InstanceConfig, Stop, Worker, WorkerConfig};
+use kafka::{Cluster, Condition, Failure, InstanceConfig, Stop, Worker, WorkerConfig};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -62,15 +62,20 @@ pub fn start(
     };
     let (config, cluster) = (config.clone(), cluster.clone());
     let instance = instance.instance.clone();
-    let ready = context.health.component("sink");
+    let health = context.health.clone();
+    health.announce("sink", 0);
     context.tasks.spawn_thread("sink", move || {
+        let ready = health.component("sink");
         ready.set_not_ready("the subscriptions are not read yet");
         if !wait_until_read(&means.live, &means.stop) {
             return Ok(());
         }
         ready.set_not_ready("kafka has not answered yet");
         let worker = worker(&config, &cluster, &instance, means.clone())?;
-        worker.run(|| ready.set_ready())?;
+        worker.run(|condition| match condition {
+            Condition::Working => ready.set_ready(),
+            Condition::KafkaAway => ready.set_not_ready("kafka is away"),
+        })?;
         Ok(())
     });
     let shutdown = context.shutdown.clone();

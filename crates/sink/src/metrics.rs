@@ -29,11 +29,17 @@ pub const ATTEMPT_SECONDS: Metric = Metric {
     help: "Time from the beginning of an attempt to its answer.",
     labels: &[],
 };
-/// Dead letters by reason: `exhausted`, `gone` or `undecodable`.
+/// Dead letters by reason: `exhausted`, `gone`, `undecodable` or `unserved`.
 pub const DEAD_LETTERS: Metric = Metric {
     name: "cardea_sink_dead_letters_total",
     help: "Events whose attempts are used up, by reason.",
     labels: &["reason"],
+};
+/// Events that were owed to a subscription when it was deleted.
+pub const DROPPED: Metric = Metric {
+    name: "cardea_sink_dropped_total",
+    help: "Owed events dropped as their subscription was deleted.",
+    labels: &[],
 };
 /// Events that wait for an attempt or are under way, at most about `--sink-owed`.
 pub const OWED: Metric = Metric {
@@ -68,6 +74,7 @@ pub struct Metrics {
     attempts: IntCounterVec,
     pub(crate) attempt_seconds: Histogram,
     dead_letters: IntCounterVec,
+    pub(crate) dropped: IntCounter,
     pub(crate) owed: IntGauge,
     pub(crate) window_used: IntGauge,
     pub(crate) subscriptions: IntGauge,
@@ -82,6 +89,7 @@ impl Metrics {
             attempts: metrics.counters(&ATTEMPTS),
             attempt_seconds: metrics.seconds(&ATTEMPT_SECONDS),
             dead_letters: metrics.counters(&DEAD_LETTERS),
+            dropped: metrics.counter(&DROPPED),
             owed: metrics.gauge(&OWED),
             window_used: metrics.gauge(&WINDOW_USED),
             subscriptions: metrics.gauge(&SUBSCRIPTIONS),

@@ -1,7 +1,8 @@
 //! Reads the records that the sink takes.
 
 use bytes::Bytes;
-use events::{Time, wire};
+use events::Time;
+use events::wire::{self, WireError};
 use kafka::{BorrowedMessage, Headers as _, Message as _, Partition};
 use uuid::Uuid;
 
@@ -45,10 +46,63 @@ fn header<'a>(record: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a [u8]> {
     found.and_then(|header| header.value)
 }
 
-/// Returns the event as a CloudEvent in structured mode; `None` if it cannot be decoded.
-pub(crate) fn body(event: &Event) -> Option<Bytes> {
-    let key = std::str::from_utf8(&event.key).ok()?;
-    let decoded = wire::decode(&event.wire).ok()?;
-    let json = serde_json::to_vec(&wire::cloudevent_json(&decoded, key)).ok()?;
-    Some(json.into())
+/// Why an event has no body to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoBody {
+    /// A newer normalizer wrote it; the sink that follows this one can decode it.
+    NotYetKnown,
+    Undecodable,
+}
+
+impl From<WireError> for NoBody {
+    fn from(error: WireError) -> Self {
+        match error {
+            WireError::UnknownSchema(_)
+            | WireError::UnknownType(_)
+            | WireError::UnknownProvider(_) => Self::NotYetKnown,
+            WireError::TypeInWrongTopic { .. }
+            | WireError::NotFramed
+            | WireError::TooLarge
+            | WireError::Malformed => Self::Undecodable,
+        }
+    }
+}
+
+/// Returns the event as a CloudEvent in structured mode.
+pub(crate) fn body(event: &Event) -> Result<Bytes, NoBody> {
+    let key = std::str::from_utf8(&event.key).map_err(|_| NoBody::Undecodable)?;
+    let decoded = wire::decode(&event.wire)?;
+    let json = serde_json::to_vec(&wire::cloudevent_json(&decoded, key));
+    json.map(Bytes::from).map_err(|_| NoBody::Undecodable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body_of(wire: &[u8]) -> Result<Bytes, NoBody> {
+        body(&Event {
+            wire: Bytes::copy_from_slice(wire),
+            ..Event::default()
+        })
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_is_not_yet_known() {
+        let mut wire = vec![0];
+        wire.extend(2_000_000_005_i32.to_be_bytes());
+        wire.extend(b"a datum of a schema that is not known here");
+        assert_eq!(body_of(&wire), Err(NoBody::NotYetKnown));
+        let type_of_tomorrow = WireError::UnknownType("access.foreseen".to_owned());
+        assert_eq!(NoBody::from(type_of_tomorrow), NoBody::NotYetKnown);
+    }
+
+    #[test]
+    fn what_is_no_event_is_undecodable() {
+        let mut cut = vec![0];
+        cut.extend(2_000_000_001_i32.to_be_bytes());
+        for wire in [&[][..], b"{}", &cut] {
+            assert_eq!(body_of(wire), Err(NoBody::Undecodable));
+        }
+    }
 }

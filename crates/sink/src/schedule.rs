@@ -7,6 +7,9 @@ use events::Time;
 /// An endpoint may ask for patience, but not for more than this.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// No step of a schedule is longer.
+pub(crate) const STEP_MAX: Duration = Duration::from_secs(24 * 3600);
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
 

@@ -10,18 +10,18 @@ use kafka::{
     Stop, Transactor,
 };
 use tokio::runtime::Handle;
-use tracing::{debug, error};
+use tracing::{debug, error, warn};
 
 use crate::client::{Client, Message};
 use crate::config::Config;
 use crate::ledger::{Ledger, Now, Owed, Ticket, Write};
 use crate::metrics::Metrics;
-use crate::records::{body, read_event, read_row};
-use crate::requests::{Outcome, Permit, Requests};
+use crate::records::{NoBody, body, read_event, read_row};
+use crate::requests::{Permit, Requests};
 use crate::rows::{self, Header};
 use crate::schedule::Schedule;
-use crate::subscriptions::Live;
-use crate::verdict::{Reason, judge};
+use crate::subscriptions::{Live, Standing};
+use crate::verdict::{Ending, Fault, Reason, judge};
 
 /// How long the last transaction waits for attempts that are under way.
 const LAST_WAIT: Duration = Duration::from_secs(1);
@@ -49,6 +49,7 @@ pub(crate) struct Deliver {
     schedule: Schedule,
     attempt_within: Duration,
     owed_max: usize,
+    owed_bytes_max: usize,
 }
 
 /// Physical topic names, built once.
@@ -71,6 +72,7 @@ impl Deliver {
             schedule: config.schedule(),
             attempt_within: config.attempt_timeout,
             owed_max: usize::try_from(config.sink_owed).unwrap_or(usize::MAX),
+            owed_bytes_max: usize::try_from(config.sink_owed_bytes).unwrap_or(usize::MAX),
             means,
         })
     }
@@ -93,14 +95,29 @@ impl Deliver {
     }
 
     fn attempt(&mut self, ticket: Ticket, owed: &Owed, permit: Permit) {
-        let live = self.means.live.borrow().clone();
-        let Some(subscription) = live.and_then(|live| live.get(owed.subscription).cloned()) else {
-            debug!(subscription = %owed.subscription, "subscription is gone, an event is dropped");
-            return self.ledger.unwanted(ticket);
+        let live = self.means.live.borrow().clone().unwrap_or_default();
+        let subscription = match live.standing(owed.subscription) {
+            Standing::Served(subscription) => subscription,
+            Standing::Refused => {
+                error!(subscription = %owed.subscription, event.id = %owed.event.id, "subscription is not understood, an event becomes a dead letter");
+                return self.ledger.impossible(ticket, Reason::Unserved);
+            }
+            Standing::Deleted => {
+                debug!(subscription = %owed.subscription, "subscription is deleted, an event is dropped");
+                self.means.metrics.dropped.inc();
+                return self.ledger.unwanted(ticket);
+            }
         };
-        let Some(body) = body(&owed.event) else {
-            error!(event.id = %owed.event.id, "event cannot be decoded, it becomes a dead letter");
-            return self.ledger.impossible(ticket, Reason::Undecodable);
+        let body = match body(&owed.event) {
+            Ok(body) => body,
+            Err(NoBody::NotYetKnown) => {
+                warn!(event.id = %owed.event.id, "event is of a newer version, the attempt has failed");
+                return self.note(ticket, Ending::Failed(Fault::UnknownEvent));
+            }
+            Err(NoBody::Undecodable) => {
+                error!(event.id = %owed.event.id, "event cannot be decoded, it becomes a dead letter");
+                return self.ledger.impossible(ticket, Reason::Undecodable);
+            }
         };
         let message = Message {
             id: owed.event.id.to_string(),
@@ -114,17 +131,16 @@ impl Deliver {
     fn hear(&mut self, patience: Duration) {
         let mut next = self.requests.hear(patience);
         while let Some(outcome) = next {
-            self.note(&outcome);
+            self.note(outcome.ticket, outcome.ending);
             next = self.requests.hear(Duration::ZERO);
         }
     }
 
-    fn note(&mut self, outcome: &Outcome) {
-        let random = (self.means.random)();
-        let (ending, now) = (outcome.ending, self.now());
+    fn note(&mut self, ticket: Ticket, ending: Ending) {
+        let (now, random) = (self.now(), (self.means.random)());
         let schedule = &self.schedule;
         let judge = |attempts| judge(ending, attempts, schedule, random);
-        if let Some(verdict) = self.ledger.ended(outcome.ticket, ending, now, judge) {
+        if let Some(verdict) = self.ledger.ended(ticket, ending, now, judge) {
             self.means.metrics.attempt(verdict);
         }
     }
@@ -269,10 +285,10 @@ impl Stage for Deliver {
         self.show();
     }
 
-    /// Due events go before new ones; an event that more subscriptions want than the window has
-    /// places for is begun bit by bit.
+    /// Due events go before new ones.
     fn full(&self) -> bool {
-        let crowded = self.ledger.owed() >= self.owed_max;
+        let crowded =
+            self.ledger.owed() >= self.owed_max || self.ledger.owed_bytes() >= self.owed_bytes_max;
         crowded || self.ledger.full() || self.ledger.overdue(Instant::now())
     }
 

@@ -25,14 +25,28 @@ const BACKOFF: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(crate) struct Snapshot {
     by_id: BTreeMap<SubscriptionId, Arc<Subscription>>,
+    refused: BTreeSet<SubscriptionId>,
+}
+
+/// What there is of a subscription.
+#[derive(Clone, Debug)]
+pub(crate) enum Standing {
+    Served(Arc<Subscription>),
+    /// Its row is not understood: a newer version wrote it, or it is broken.
+    Refused,
+    Deleted,
 }
 
 /// The newest snapshot; none before the topic has been read.
 pub(crate) type Live = watch::Receiver<Option<Arc<Snapshot>>>;
 
 impl Snapshot {
-    pub(crate) fn get(&self, id: SubscriptionId) -> Option<&Arc<Subscription>> {
-        self.by_id.get(&id)
+    pub(crate) fn standing(&self, id: SubscriptionId) -> Standing {
+        match self.by_id.get(&id) {
+            Some(found) => Standing::Served(Arc::clone(found)),
+            None if self.refused.contains(&id) => Standing::Refused,
+            None => Standing::Deleted,
+        }
     }
 
     /// Returns who wants an event.
@@ -92,7 +106,7 @@ struct Rows {
 
 impl Rows {
     fn apply(&mut self, Update { key, value }: Update) {
-        let id = std::str::from_utf8(&key).ok().and_then(|k| k.parse().ok());
+        let id = id_of(&key);
         if let Some(id) = id {
             self.good.remove(&id);
         }
@@ -121,11 +135,21 @@ impl Rows {
     }
 
     fn publish(&self, live: &watch::Sender<Option<Arc<Snapshot>>>, metrics: &Metrics) {
-        let by_id = self.good.clone();
-        live.send_replace(Some(Arc::new(Snapshot { by_id })));
+        live.send_replace(Some(Arc::new(self.snapshot())));
         metrics.subscriptions.set(gauge(self.good.len()));
         metrics.subscriptions_refused.set(gauge(self.refused.len()));
     }
+
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            by_id: self.good.clone(),
+            refused: self.refused.iter().filter_map(|key| id_of(key)).collect(),
+        }
+    }
+}
+
+fn id_of(key: &[u8]) -> Option<SubscriptionId> {
+    std::str::from_utf8(key).ok()?.parse().ok()
 }
 
 /// What somebody asks for who wants a new subscription.

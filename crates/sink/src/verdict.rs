@@ -25,6 +25,8 @@ pub(crate) enum Fault {
     Connect,
     /// The connection broke, or its answer was no HTTP.
     Broken,
+    /// The event is of a newer version than the sink, so there is no body to send yet.
+    UnknownEvent,
 }
 
 /// What is to be done with the event; the one place that decides it is [`judge`].
@@ -44,6 +46,8 @@ pub(crate) enum Reason {
     Gone,
     /// The event cannot be decoded, so it has no body to send.
     Undecodable,
+    /// The subscription's row is not understood.
+    Unserved,
 }
 
 /// Judges the attempt of that number, counted from 1.
@@ -92,6 +96,7 @@ impl Fault {
             Self::ForbiddenAddress => "forbidden_address",
             Self::Connect => "connect",
             Self::Broken => "broken",
+            Self::UnknownEvent => "unknown_event",
         }
     }
 }
@@ -112,6 +117,7 @@ impl Reason {
             Self::Exhausted => "exhausted",
             Self::Gone => "gone",
             Self::Undecodable => "undecodable",
+            Self::Unserved => "unserved",
         }
     }
 }
@@ -160,6 +166,12 @@ mod tests {
         assert_eq!(verdict_of(503, Some(60), 1), patient);
         assert_eq!(verdict_of(500, Some(60), 1), RETRY);
         assert_eq!(verdict_of(301, Some(60), 1), RETRY);
+    }
+
+    #[test]
+    fn an_event_of_a_newer_version_is_tried_again() {
+        let unknown = Ending::Failed(Fault::UnknownEvent);
+        assert_eq!(judge(unknown, 1, &two_attempts(), 0.5), RETRY);
     }
 
     #[test]

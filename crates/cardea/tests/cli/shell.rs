@@ -91,6 +91,12 @@ fn a_bad_setting_is_named_in_one_sentence() {
 }
 
 #[test]
+fn an_unknown_log_level_is_named_with_those_that_there_are() {
+    let level = ["console", "--log-level", "warning"];
+    assert_refused(&level, CONFIG, &["--log-level", "`warning`", "warn,"]);
+}
+
+#[test]
 fn a_bad_kafka_setting_is_named_without_its_value() {
     let setting = ["topics", "--kafka-set", "sasl.passwort=canary-5150"];
     assert_refused(&setting, CONFIG, &["--kafka-set", "sasl.passwort"]);

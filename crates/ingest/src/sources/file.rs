@@ -6,7 +6,7 @@ use events::Time;
 use providers::SecretEncoding;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde_saphyr::Spanned;
+use serde_saphyr::{Error, Spanned};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,7 +47,18 @@ pub(super) fn read(text: &str) -> Result<Vec<Spanned<Entry>>, (u64, String)> {
     let options = serde_saphyr::options! { with_snippet: false };
     let file: File = serde_saphyr::from_str_with_options(text, options).map_err(|fault| {
         let line = fault.location().map_or(0, |at| at.line());
-        (line, fault.without_snippet().to_string())
+        (line, reason(fault.without_snippet()))
     })?;
     Ok(file.sources)
+}
+
+fn reason(fault: &Error) -> String {
+    match fault {
+        // A secret that lacks the space after its colon is read as a field's name.
+        Error::SerdeUnknownField { expected, .. } => {
+            format!("unknown field, expected one of {}", expected.join(", "))
+        }
+        Error::DuplicateMappingKey { .. } => "a field is there twice".to_owned(),
+        other => other.to_string(),
+    }
 }

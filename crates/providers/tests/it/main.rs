@@ -12,3 +12,4 @@ mod glofox;
 mod gxp;
 mod properties;
 mod signatures;
+mod unreadable;

@@ -114,14 +114,12 @@ fn overdue(
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     loop {
-        let now = Instant::now();
         let due_at = pace.due_at(limits);
-        if due_at.is_some_and(|due_at| due_at <= now) {
+        if due_at <= Instant::now() {
             return Poll::Ready(());
         }
-        let next = due_at.unwrap_or(now + limits.idle_max);
-        if next < alarm.deadline() || alarm.is_elapsed() {
-            alarm.as_mut().reset(next);
+        if due_at < alarm.deadline() || alarm.is_elapsed() {
+            alarm.as_mut().reset(due_at);
         }
         ready!(alarm.as_mut().poll(cx));
     }

@@ -20,7 +20,8 @@ struct State {
     /// Since when a request is awaited that is not complete: the acceptance of the connection, or
     /// the first byte after the last answer.
     reading_since: Option<Instant>,
-    idle_since: Instant,
+    /// The head of the last request, or the end of the last answer.
+    active_since: Instant,
     in_flight: usize,
     /// Under HTTP/2 bytes come for other reasons than a request.
     multiplexed: bool,
@@ -34,7 +35,7 @@ impl Pace {
     pub(crate) fn new(accepted_at: Instant) -> Self {
         Self(Arc::new(Mutex::new(State {
             reading_since: Some(accepted_at),
-            idle_since: accepted_at,
+            active_since: accepted_at,
             in_flight: 0,
             multiplexed: false,
             served: false,
@@ -46,19 +47,19 @@ impl Pace {
         let mut state = self.state();
         state.multiplexed |= version == Version::HTTP_2;
         state.in_flight += 1;
+        state.active_since = now;
         state.served = true;
         let began_at = state.reading_since.take().unwrap_or(now);
         (began_at, InFlight(self.clone()))
     }
 
-    /// Returns when the connection is to be closed if nothing happens; never while a request is
-    /// being answered.
-    pub(crate) fn due_at(&self, limits: &HttpLimits) -> Option<Instant> {
+    /// Returns when the connection is to be closed if nothing happens.
+    pub(crate) fn due_at(&self, limits: &HttpLimits) -> Instant {
         let state = self.state();
         match (state.in_flight, state.reading_since) {
-            (0, Some(since)) => Some(since + limits.read_within),
-            (0, None) => Some(state.idle_since + limits.idle_max),
-            _ => None,
+            (0, Some(since)) => since + limits.read_within,
+            // Also in flight: an HTTP/2 peer without a window never takes its answer.
+            _ => state.active_since + limits.idle_max,
         }
     }
 
@@ -83,7 +84,7 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.in_flight -= 1;
-        state.idle_since = Instant::now();
+        state.active_since = Instant::now();
     }
 }
 

@@ -16,14 +16,18 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(20);
+const READ_WITHIN: Duration = Duration::from_secs(1);
+const IDLE_MAX: Duration = Duration::from_secs(5);
+/// Longer than a request may take to come, shorter than a connection may idle.
+const PAUSE: Duration = Duration::from_millis(1_500);
 const HELLO: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
 
-/// A server with short limits: a request has 300 ms to come, a connection idles for 900 ms.
+/// A server with short limits.
 async fn server(router: Router, shutdown: &Shutdown) -> (SocketAddr, oneshot::Receiver<()>) {
     let limits = HttpLimits {
-        read_within: Duration::from_millis(300),
-        idle_max: Duration::from_millis(900),
+        read_within: READ_WITHIN,
+        idle_max: IDLE_MAX,
         connections_max: 2,
         ..HttpLimits::default()
     };
@@ -84,8 +88,8 @@ async fn what_never_becomes_a_request_is_closed_in_time() {
     for sent in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: te", half_preface] {
         let (answer, took) = until_closed(address, sent).await;
         assert_eq!(answer, "", "{sent:?}");
-        assert!(took >= Duration::from_millis(280), "{sent:?} {took:?}");
-        assert!(took < Duration::from_secs(5), "{sent:?} {took:?}");
+        assert!(took >= READ_WITHIN / 2, "{sent:?} {took:?}");
+        assert!(took < IDLE_MAX, "{sent:?} {took:?}");
     }
 }
 
@@ -96,7 +100,7 @@ async fn a_body_that_does_not_come_is_cut_off_in_time() {
     let half = "POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 9\r\n\r\nhalf";
     let (answer, took) = until_closed(address, half).await;
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took < IDLE_MAX, "{took:?}");
 }
 
 #[tokio::test]
@@ -115,7 +119,7 @@ async fn a_body_that_drips_is_cut_off_in_time() {
             _ = drip.tick() => stream.write_all(b".").await.unwrap(),
         }
     }
-    assert!(started_at.elapsed() < Duration::from_secs(5));
+    assert!(started_at.elapsed() < IDLE_MAX);
 }
 
 #[tokio::test]
@@ -125,8 +129,7 @@ async fn a_kept_alive_connection_may_idle_longer_but_its_next_request_has_to_com
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(HELLO.as_bytes()).await.unwrap();
     read_until(&mut stream, "hello").await;
-    // Longer than a first request may take.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(PAUSE).await;
     stream.write_all(HELLO.as_bytes()).await.unwrap();
     read_until(&mut stream, "hello").await;
 
@@ -134,7 +137,7 @@ async fn a_kept_alive_connection_may_idle_longer_but_its_next_request_has_to_com
     stream.write_all(b"GET / HT").await.unwrap();
     let read = timeout(PATIENCE, stream.read(&mut [0; 16])).await;
     assert_eq!(read.unwrap().unwrap(), 0);
-    assert!(started_at.elapsed() < Duration::from_secs(5));
+    assert!(started_at.elapsed() < IDLE_MAX);
 }
 
 #[tokio::test]
@@ -143,7 +146,33 @@ async fn an_idle_connection_is_closed() {
     let (address, _) = server(echo(), &shutdown).await;
     let (answer, took) = until_closed(address, HELLO).await;
     assert!(answer.ends_with("hello"), "{answer}");
-    assert!(took >= Duration::from_millis(850), "{took:?}");
+    assert!(took >= IDLE_MAX / 2, "{took:?}");
+}
+
+#[tokio::test]
+async fn half_a_request_behind_a_whole_one_is_closed() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let (address, _) = server(echo(), &shutdown).await;
+    let (answer, took) = until_closed(address, &format!("{HELLO}GET / HT")).await;
+    assert!(answer.ends_with("hello"), "{answer}");
+    assert!(took < PATIENCE, "{took:?}");
+    // An incomplete request is closed within 10 s.
+    assert!(HttpLimits::default().idle_max < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn a_peer_that_never_takes_its_answer_is_closed() {
+    let shutdown = Shutdown::new(PATIENCE);
+    let (address, _) = server(echo(), &shutdown).await;
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .http2_initial_stream_window_size(0)
+        .build_http::<Body>();
+    let uri = format!("http://{address}/").parse().unwrap();
+    let response = client.get(uri).await.unwrap();
+    let body = to_bytes(Body::new(response.into_body()), 64);
+    let cut_off = timeout(PATIENCE, body).await.expect("an end");
+    cut_off.unwrap_err();
 }
 
 #[tokio::test]
@@ -158,7 +187,7 @@ async fn connections_beyond_the_limit_wait_for_their_turn() {
     let mut third = TcpStream::connect(address).await.unwrap();
     third.write_all(HELLO.as_bytes()).await.unwrap();
     read_until(&mut third, "hello").await;
-    assert!(started_at.elapsed() >= Duration::from_millis(200));
+    assert!(started_at.elapsed() >= READ_WITHIN / 2);
     drop(silent);
 }
 
@@ -192,8 +221,7 @@ async fn http_2_is_served_and_its_own_frames_do_not_count_as_a_request() {
         to_bytes(body, 64).await.unwrap()
     };
     let first = ask().await;
-    // Longer than a request may take to come, shorter than a connection may idle.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    tokio::time::sleep(PAUSE).await;
     assert_eq!(ask().await, first, "the connection was kept");
 }
 

@@ -52,6 +52,24 @@ fn a_row_that_is_not_understood_is_counted_until_it_is_mended() {
 }
 
 #[test]
+fn a_row_that_is_not_understood_is_not_a_deleted_one() {
+    let mut rows = Rows::default();
+    let one = built(1, draft()).unwrap();
+    let key = one.id.to_string();
+    let standing = |rows: &Rows| rows.snapshot().standing(one.id);
+    assert!(matches!(standing(&rows), Standing::Deleted));
+    rows.apply(update(&key, Some(&one)));
+    assert!(matches!(standing(&rows), Standing::Served(found) if found.id == one.id));
+    rows.apply(Update {
+        key: Bytes::copy_from_slice(key.as_bytes()),
+        value: Some(Bytes::from_static(b"{\"id\":\"of a newer version\"}")),
+    });
+    assert!(matches!(standing(&rows), Standing::Refused));
+    rows.apply(update(&key, None));
+    assert!(matches!(standing(&rows), Standing::Deleted));
+}
+
+#[test]
 fn a_snapshot_names_who_wants_an_event() {
     let other = Draft {
         event_types: vec!["credential.*".parse().unwrap()],
@@ -59,7 +77,10 @@ fn a_snapshot_names_who_wants_an_event() {
     };
     let subscriptions = [built(1, draft()).unwrap(), built(2, other).unwrap()];
     let by_id = subscriptions.map(|s| (s.id, Arc::new(s))).into();
-    let snapshot = Snapshot { by_id };
+    let snapshot = Snapshot {
+        by_id,
+        ..Snapshot::default()
+    };
     let event = Traits {
         event_type: "access.granted",
         provider: "gxp",

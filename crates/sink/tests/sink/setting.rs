@@ -54,6 +54,7 @@ pub(crate) fn config(schedule_ms: &[u64]) -> sink::Config {
         sink_window: 256,
         sink_requests: 1024,
         sink_owed: 10_000,
+        sink_owed_bytes: 256 * 1024 * 1024,
         attempt_timeout: Duration::from_secs(15),
         retry_schedule: schedule_ms
             .iter()
