@@ -21,6 +21,8 @@ const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Half of the transaction timeout, after which the broker would abort every transaction.
 const COMMIT_INTERVAL_MAX: Duration = Duration::from_secs(5);
+/// A member fenced sooner than this after it joined has a living rival.
+const FENCE_TWICE: Duration = Duration::from_secs(10);
 /// A stage that is full for so long has its partitions paused.
 const FULL_MAX: Duration = Duration::from_secs(1);
 
@@ -63,7 +65,9 @@ pub enum Condition {
 /// One thread's share of a service: one consumer, one transactional producer, one stage.
 pub struct Worker<S> {
     config: WorkerConfig,
+    cluster: Cluster,
     consumer: GroupConsumer,
+    joined_at: Instant,
     out: Transactor,
     stage: S,
     owned: BTreeMap<Partition, Progress>,
@@ -93,12 +97,13 @@ impl<S: Stage> Worker<S> {
         stage: S,
         stop: Stop,
     ) -> Result<Self, Failure> {
-        let consumer =
-            GroupConsumer::join(cluster, &config.group, &config.instance, &config.topics)?;
+        let consumer = join(cluster, &config)?;
         let out = Transactor::new(cluster, &format!("{}.{}", config.group, config.instance));
         Ok(Self {
             config,
+            cluster: cluster.clone(),
             consumer,
+            joined_at: Instant::now(),
             out,
             stage,
             owned: BTreeMap::new(),
@@ -298,11 +303,26 @@ impl<S: Stage> Worker<S> {
                 self.reassign();
                 Ok(())
             }
+            Err(fence) if fence.is_fence() && self.joined_at.elapsed() > FENCE_TWICE => {
+                warn!("member fenced, joining anew");
+                self.rejoin()
+            }
             Err(fatal @ Failure::Fatal { .. }) => {
                 error!(error = %fatal, "worker cannot go on");
                 Err(fatal)
             }
         }
+    }
+
+    /// Joins the group as a new member, owning nothing. Another process of our name fences us
+    /// again at once, and then the younger of the two ends.
+    fn rejoin(&mut self) -> Result<(), Failure> {
+        self.reassign();
+        self.owned.clear();
+        self.stale.clear();
+        self.consumer = join(&self.cluster, &self.config)?;
+        self.joined_at = Instant::now();
+        Ok(())
     }
 
     /// Begins anew with every partition: the next turns make a new producer and rebuild the state
@@ -444,6 +464,10 @@ impl<S: Stage> Worker<S> {
 enum Supply {
     Flowing,
     Dry,
+}
+
+fn join(cluster: &Cluster, config: &WorkerConfig) -> Result<GroupConsumer, Failure> {
+    GroupConsumer::join(cluster, &config.group, &config.instance, &config.topics)
 }
 
 fn note(owned: &mut BTreeMap<Partition, Progress>, record: &BorrowedMessage<'_>) {
