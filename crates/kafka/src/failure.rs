@@ -44,14 +44,18 @@ impl Failure {
         }
     }
 
-    /// Tells whether the member was put out by one of the same name. That may be its own later
-    /// self: after an outage a member rejoins while a request of its former membership is open.
+    /// Tells whether the member was put out of its group by one of the same name. That may be its
+    /// own later self: after an outage a member rejoins while a request of its former membership is
+    /// open.
     pub(crate) fn is_fence(&self) -> bool {
-        let source = match self {
-            Self::Unclear { source, .. } => Some(source),
-            Self::Fatal { source, .. } => source.as_ref(),
+        let Self::Fatal {
+            source: Some(source),
+            ..
+        } = self
+        else {
+            return false;
         };
-        source.and_then(KafkaError::rdkafka_error_code) == Some(RDKafkaErrorCode::FencedInstanceId)
+        source.rdkafka_error_code() == Some(RDKafkaErrorCode::FencedInstanceId)
     }
 
     /// A state that needs a person.

@@ -48,7 +48,8 @@ pub trait Stage {
     /// The transaction took place.
     fn committed(&mut self);
 
-    /// The transaction did not take place. Returns from where records are wanted again.
+    /// The transaction did not take place, or it moved no offset that could tell: to write its
+    /// records once more must do no harm then. Returns from where records are wanted again.
     fn refused(&mut self) -> Vec<(Partition, i64)>;
 }
 

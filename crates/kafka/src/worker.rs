@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use tracing::{debug, error, info, warn};
 
@@ -60,6 +61,16 @@ pub enum Condition {
     Working,
     /// Kafka does not answer, or has not told yet where to go on.
     KafkaAway,
+}
+
+impl Condition {
+    /// Returns what keeps the worker from its work, as an operator reads it.
+    pub fn hindrance(self) -> Option<&'static str> {
+        match self {
+            Self::Working => None,
+            Self::KafkaAway => Some("kafka is away"),
+        }
+    }
 }
 
 /// One thread's share of a service: one consumer, one transactional producer, one stage.
@@ -274,7 +285,7 @@ impl<S: Stage> Worker<S> {
             let progress = self.owned.get(partition);
             progress.is_some_and(|progress| progress.committed == *at)
         });
-        // Where no offset was to move they tell nothing; writing the same again does no harm then.
+        // Where no offset was to move both hold, and the stage may write the same again.
         if at_start {
             info!("transaction did not take place");
             for (partition, offset) in self.stage.refused() {
@@ -299,8 +310,7 @@ impl<S: Stage> Worker<S> {
         match ended {
             Ok(()) => Ok(()),
             Err(Failure::Unclear { step, source }) => {
-                warn!(step, error = %source, "kafka step failed, state is rebuilt");
-                self.reassign();
+                self.begin_anew(step, &source);
                 Ok(())
             }
             Err(fence) if fence.is_fence() && self.joined_at.elapsed() > FENCE_TWICE => {
@@ -312,6 +322,11 @@ impl<S: Stage> Worker<S> {
                 Err(fatal)
             }
         }
+    }
+
+    fn begin_anew(&mut self, step: &'static str, error: &KafkaError) {
+        warn!(step, %error, "kafka step failed, state is rebuilt");
+        self.reassign();
     }
 
     /// Joins the group as a new member, owning nothing. Another process of our name fences us
@@ -384,15 +399,12 @@ impl<S: Stage> Worker<S> {
         match event {
             Rebalance::Assigned(partitions) => {
                 info!(partitions = partitions.len(), "partitions assigned");
-                // The open transaction was begun by a member of an older generation.
-                let ended = self.commit();
-                self.settle(ended)?;
+                self.commit_for_group()?;
                 self.take_over(partitions)
             }
             Rebalance::Revoked(partitions) => {
                 info!(partitions = partitions.len(), "partitions revoked");
-                let ended = self.commit();
-                self.settle(ended)?;
+                self.commit_for_group()?;
                 self.let_go(&partitions)
             }
             Rebalance::Lost(partitions) => {
@@ -401,6 +413,18 @@ impl<S: Stage> Worker<S> {
                 self.reassign();
                 Ok(())
             }
+        }
+    }
+
+    /// Ends the open transaction, which a member of an older generation began. The group waits for
+    /// an answer though Kafka is away; a member that has failed for good owes it none.
+    fn commit_for_group(&mut self) -> Result<(), Failure> {
+        match self.commit() {
+            Err(Failure::Unclear { step, source }) => {
+                self.begin_anew(step, &source);
+                Ok(())
+            }
+            ended => ended,
         }
     }
 

@@ -14,6 +14,8 @@ use testkit::{Isolation, Kafka, create_topic, read_topic, wait_until};
 
 /// A worker is back at work within a minute of the last heal, and a busy machine is given half more.
 const DEADLINE: Duration = Duration::from_secs(90);
+/// Fenced sooner after it joined, a worker takes the other for a living rival.
+const RIVAL_AFTER: Duration = Duration::from_secs(11);
 
 /// Copies each record once: remembers offsets in a ledger, like the normalizer its ids.
 struct Copy {
@@ -272,6 +274,26 @@ async fn of_two_workers_of_the_same_name_one_ends() {
     let ends = [first, second].map(|worker| worker.join().unwrap());
     let fenced = ends.into_iter().find_map(Result::err).unwrap();
     assert!(fenced.to_string().contains("same --instance"), "{fenced}");
+    setting.assert_each_once(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_fenced_by_a_member_that_is_gone_joins_anew() {
+    let setting = Setting::new(&[("in", 2), ("out", 2), ("ledger", 2)]);
+    setting.produce(0..100);
+    let stop = Stop::default();
+    let worker = setting.worker("same", &stop);
+    setting.wait_for_copies(100).await;
+    tokio::time::sleep(RIVAL_AFTER).await;
+    let group = setting.cluster.topic("copy");
+    let topics = [setting.cluster.topic("in")];
+    let rival = GroupConsumer::join(&setting.cluster, &group, "same", &topics).unwrap();
+    wait_for_assignment(&rival).await;
+    drop(rival);
+    setting.produce(100..200);
+    setting.wait_for_copies(200).await;
+    stop.request();
+    worker.join().unwrap().unwrap();
     setting.assert_each_once(200);
 }
 

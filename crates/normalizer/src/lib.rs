@@ -13,7 +13,7 @@ mod stage;
 use std::time::Duration;
 
 use events::{Provider, Time, Topic};
-use kafka::{Cluster, Condition, Failure, InstanceConfig, Stage, Stop, Worker, WorkerConfig};
+use kafka::{Cluster, Failure, InstanceConfig, Stage, Stop, Worker, WorkerConfig};
 
 pub use config::Config;
 use metrics::Metrics;
@@ -42,22 +42,11 @@ pub fn start(
             ready.set_not_ready("kafka has not answered yet");
             let (metrics, stop) = (metrics.clone(), stop.clone());
             let worker = worker(&config, &cluster, &instance, clock, metrics, stop)?;
-            worker.run(|condition| match condition {
-                Condition::Working => ready.set_ready(),
-                Condition::KafkaAway => ready.set_not_ready("kafka is away"),
-            })?;
+            worker.run(|condition| ready.set(condition.hindrance()))?;
             Ok(())
         });
     }
-    let shutdown = context.shutdown.clone();
-    context.tasks.spawn("normalizer-stop", move || {
-        let (shutdown, stop) = (shutdown.clone(), stop.clone());
-        async move {
-            shutdown.requested().await;
-            stop.request();
-            Ok(())
-        }
-    });
+    context.at_shutdown("normalizer-stop", move || stop.request());
 }
 
 /// Makes one worker, a member of the group `<prefix>normalizer`. `clock` bounds how far a

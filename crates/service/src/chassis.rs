@@ -47,6 +47,19 @@ impl Context {
             metrics,
         }
     }
+
+    /// Calls `ask` when the process is asked to end, for work on threads that cannot await it.
+    pub fn at_shutdown(&self, name: &'static str, ask: impl Fn() + Clone + Send + 'static) {
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(name, move || {
+            let (shutdown, ask) = (shutdown.clone(), ask.clone());
+            async move {
+                shutdown.requested().await;
+                ask();
+                Ok(())
+            }
+        });
+    }
 }
 
 /// Runs services until a signal ends the process or a failure does. `start` spawns their tasks.

@@ -73,6 +73,11 @@ impl Health {
 }
 
 impl Ready {
+    /// Takes what hinders the part, nothing if it is ready.
+    pub fn set(&self, hindrance: Option<&'static str>) {
+        self.health.set(self.part, hindrance.map(Cow::from));
+    }
+
     pub fn set_ready(&self) {
         self.health.set(self.part, None);
     }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use events::{CanonicalTopic, Topic};
-use kafka::{Cluster, Condition, Failure, InstanceConfig, Stop, Worker, WorkerConfig};
+use kafka::{Cluster, Failure, InstanceConfig, Stop, Worker, WorkerConfig};
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -72,21 +72,10 @@ pub fn start(
         }
         ready.set_not_ready("kafka has not answered yet");
         let worker = worker(&config, &cluster, &instance, means.clone())?;
-        worker.run(|condition| match condition {
-            Condition::Working => ready.set_ready(),
-            Condition::KafkaAway => ready.set_not_ready("kafka is away"),
-        })?;
+        worker.run(|condition| ready.set(condition.hindrance()))?;
         Ok(())
     });
-    let shutdown = context.shutdown.clone();
-    context.tasks.spawn("sink-stop", move || {
-        let (shutdown, stop) = (shutdown.clone(), stop.clone());
-        async move {
-            shutdown.requested().await;
-            stop.request();
-            Ok(())
-        }
-    });
+    context.at_shutdown("sink-stop", move || stop.request());
 }
 
 fn follow(
