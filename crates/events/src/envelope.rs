@@ -28,7 +28,8 @@ pub struct Envelope {
     pub occurred_at_basis: TimeBasis,
     pub received_at: Time,
     pub origin: Origin,
-    pub raw: RawPosition,
+    /// None for an event that Cardea made itself.
+    pub raw: Option<RawPosition>,
     /// What the provider sent and no field holds.
     pub attributes: BTreeMap<String, String>,
 }

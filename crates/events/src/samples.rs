@@ -37,12 +37,12 @@ pub(crate) fn full_of(topic: CanonicalTopic) -> Event {
         occurred_at_basis: TimeBasis::Payload,
         received_at: at("2026-05-12T18:00:01Z"),
         origin: Origin::Live,
-        raw: RawPosition {
+        raw: Some(RawPosition {
             topic: "cardea.raw.genea".to_owned(),
             partition: 11,
             offset: 5_000_000_000,
             index: 2,
-        },
+        }),
         attributes: [("event_note".to_owned(), "dør 7 ✓".to_owned())].into(),
     };
     Event { envelope, body }
@@ -63,12 +63,7 @@ pub(crate) fn sparse(event_type: EventType) -> Event {
         occurred_at_basis: TimeBasis::default(),
         received_at: at("1970-01-01T00:00:00Z"),
         origin: Origin::default(),
-        raw: RawPosition {
-            topic: String::new(),
-            partition: 0,
-            offset: 0,
-            index: 0,
-        },
+        raw: None,
         attributes: [].into(),
     };
     let body = match event_type.topic() {

@@ -268,7 +268,7 @@ impl Setting {
         let mut last: BTreeMap<Vec<u8>, i64> = BTreeMap::new();
         for record in self.read(Topic::Canonical(CanonicalTopic::Access)) {
             let event = wire::decode(&record.value.unwrap()).unwrap();
-            let offset = event.envelope.raw.offset;
+            let offset = event.envelope.raw.unwrap().offset;
             let before = last.insert(record.key.unwrap(), offset);
             assert!(before.is_none_or(|before| before < offset), "overtaken");
         }

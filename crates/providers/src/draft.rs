@@ -126,10 +126,10 @@ fn seal(raw: &Raw<'_>, index: i32, draft: Draft) -> Mapped {
         occurred_at_basis,
         received_at: raw.received_at,
         origin: Origin::Live,
-        raw: RawPosition {
+        raw: Some(RawPosition {
             index,
             ..raw.position.clone()
-        },
+        }),
         attributes: draft.attributes,
     };
     Mapped {

@@ -234,7 +234,7 @@ proptest! {
     fn any_text_survives_the_wire(text in ".*", offset: i64, attributes: std::collections::BTreeMap<String, String>) {
         let mut event = full_of(CanonicalTopic::Account);
         event.envelope.native_type.clone_from(&text);
-        event.envelope.raw.offset = offset;
+        event.envelope.raw.as_mut().unwrap().offset = offset;
         event.envelope.attributes = attributes;
         event.body = Body::Account(Account { message: Some(text), ..Account::default() });
         prop_assert_eq!(decode(&encoded(&event)).unwrap(), event);

@@ -214,12 +214,12 @@ pub(crate) fn event(number: u128, event_type: EventType) -> Event {
             occurred_at_basis: TimeBasis::Payload,
             received_at: at,
             origin: Origin::Live,
-            raw: RawPosition {
+            raw: Some(RawPosition {
                 topic: "raw.genea".to_owned(),
                 partition: 0,
                 offset: 0,
                 index: 0,
-            },
+            }),
             attributes: BTreeMap::new(),
         },
         body: Body::Access(Access::default()),
