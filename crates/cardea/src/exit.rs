@@ -25,7 +25,7 @@ pub(crate) fn code(ended: anyhow::Result<ExitCode>) -> ExitCode {
         Ok(code) => code,
         Err(error) if error.is::<ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
-            output::remark(format_args!("cardea: {error:#}"));
+            output::remark(format_args!("cardea: {}", told(&error)));
             if error.is::<BadSetting>() {
                 ExitCode::from(CONFIG)
             } else {
@@ -33,6 +33,19 @@ pub(crate) fn code(ended: anyhow::Result<ExitCode>) -> ExitCode {
             }
         }
     }
+}
+
+/// Joins an error and its causes, without those whose words the one before has said already.
+fn told(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.ends_with(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 impl Display for BadSetting {
@@ -44,5 +57,21 @@ impl Display for BadSetting {
 impl std::error::Error for BadSetting {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::anyhow;
+
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let refused = || anyhow!("connection refused");
+        let error = refused().context("send").context("deliver");
+        assert_eq!(told(&error), "deliver: send: connection refused");
+        let quoted = refused().context("not sent: connection refused");
+        assert_eq!(told(&quoted), "not sent: connection refused");
     }
 }

@@ -59,9 +59,9 @@ impl Client {
     /// Sends a delivery to its source. `Err` if no complete answer came in time.
     pub(crate) async fn send(&self, delivery: &Delivery) -> anyhow::Result<Answered> {
         let request = self.request(delivery)?;
-        tokio::time::timeout(ANSWER_WITHIN, self.answer(request))
-            .await
-            .context("no answer in time")?
+        let answered = tokio::time::timeout(ANSWER_WITHIN, self.answer(request)).await;
+        let answered = answered.context("no answer in time").flatten();
+        answered.with_context(|| format!("{} has not answered; see --url", self.base))
     }
 
     fn request(&self, delivery: &Delivery) -> anyhow::Result<Request<Full<Bytes>>> {
@@ -82,7 +82,7 @@ impl Client {
     }
 
     async fn answer(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Answered> {
-        let response = self.inner.request(request).await.context("send")?;
+        let response = self.inner.request(request).await?;
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()?.parse().ok());

@@ -5,6 +5,7 @@ mod exit;
 mod http;
 mod mapping;
 mod output;
+mod reach;
 mod sample;
 mod schemas;
 mod send;

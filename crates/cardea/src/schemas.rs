@@ -89,10 +89,13 @@ fn print(args: &PrintArgs) -> anyhow::Result<ExitCode> {
     let topic = args.topic;
     let found = match args.version {
         None => schema::current(topic),
-        Some(version) => schema::all()
-            .iter()
-            .find(|released| released.topic == topic && released.version == version)
-            .with_context(|| format!("topic {topic} has no schema version {version}"))?,
+        Some(version) => {
+            let mut all = schema::all().iter();
+            let found = all.find(|v| v.topic == topic && v.version == version);
+            setting(found.with_context(|| {
+                format!("--version: {topic} has no version {version}; see `cardea schemas list`")
+            }))?
+        }
     };
     output::line(found.text.trim_end())?;
     Ok(ExitCode::SUCCESS)

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Subcommand;
 use kafka::{Cluster, Producer};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::exit::setting;
 use crate::output;
+use crate::reach::reached;
 
 const ACK_WITHIN: Duration = Duration::from_secs(10);
 
@@ -89,21 +90,22 @@ struct DeleteArgs {
 }
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.action {
-        Action::Create(args) => create(args).await?,
-        Action::List(args) => list(&args)?,
-        Action::Delete(args) => delete(&args).await?,
-    }
+    let (kafka, ended) = match &args.action {
+        Action::Create(args) => (&args.kafka, create(args).await),
+        Action::List(args) => (&args.kafka, list(args)),
+        Action::Delete(args) => (&args.kafka, delete(args).await),
+    };
+    reached(kafka, ended)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn create(args: CreateArgs) -> anyhow::Result<()> {
+async fn create(args: &CreateArgs) -> anyhow::Result<()> {
     let cluster = setting(Cluster::new(&args.kafka))?;
     let draft = Draft {
-        name: args.name,
-        url: args.url,
-        event_types: args.event_types,
-        sources: args.source,
+        name: args.name.clone(),
+        url: args.url.clone(),
+        event_types: args.event_types.clone(),
+        sources: args.source.clone(),
     };
     let id = SubscriptionId::from(Uuid::new_v4());
     let secret = Secret::of(rand::random());
@@ -134,10 +136,16 @@ fn list(args: &ListArgs) -> anyhow::Result<()> {
 
 async fn delete(args: &DeleteArgs) -> anyhow::Result<()> {
     let cluster = setting(Cluster::new(&args.kafka))?;
+    let id = args.id;
+    let exists = subscriptions::exists(&cluster, id).context("read the subscriptions")?;
+    ensure!(
+        exists,
+        "there is no subscription {id}; see `cardea subscriptions list`"
+    );
     let producer = Producer::new(&cluster, ACK_WITHIN)?;
-    let deleted = subscriptions::delete(&cluster, &producer, args.id).await;
+    let deleted = subscriptions::delete(&cluster, &producer, id).await;
     deleted.context("delete the subscription")?;
-    output::line(format_args!("{} deleted", args.id))
+    output::line(format_args!("{id} deleted"))
 }
 
 /// What may be shown of a subscription at any time: all but its secret.

@@ -9,6 +9,7 @@ use kafka::{Cluster, Message, Start, Tail};
 
 use crate::exit::setting;
 use crate::output;
+use crate::reach::reached;
 
 const POLL: Duration = Duration::from_millis(200);
 
@@ -78,6 +79,11 @@ enum TypePattern {
 struct From(Start);
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    reached(&args.kafka, follow(args))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn follow(args: &Args) -> anyhow::Result<()> {
     let cluster = setting(Cluster::new(&args.kafka))?;
     let topics = args.filter.topics();
     let topics: Vec<_> = topics
@@ -111,7 +117,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
             shown += 1;
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 impl Filter {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::exit::setting;
 use crate::output;
+use crate::reach::reached;
 
 pub(crate) use layout::Layout;
 
@@ -41,30 +42,16 @@ const ONE_COPY: &str = "each partition has one copy: an accepted delivery surviv
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let cluster = setting(Cluster::new(&args.kafka))?;
-    let copies = args.layout.copies(kafka::broker_count(&cluster).await?);
-    let spec = |topic| {
-        args.layout
-            .spec(&cluster, topic, copies, args.dedupe_window)
-    };
-    let specs: Vec<TopicSpec> = Topic::all().into_iter().map(spec).collect();
-    let findings = if args.check {
-        kafka::check(&cluster, &specs).await?
-    } else {
-        kafka::create(&cluster, &specs).await?
-    };
+    let (specs, findings) = reached(&args.kafka, find(&args, &cluster).await)?;
+    let rows = specs.iter().zip(&findings);
     if args.json {
-        let rows = specs.iter().zip(&findings);
-        output::json(
-            &rows
-                .map(|(spec, found)| to_json(spec, found))
-                .collect::<Vec<_>>(),
-        )?;
+        let rows = rows.map(|(spec, found)| to_json(spec, found));
+        output::json(&rows.collect::<Vec<_>>())?;
     } else {
-        let rows = specs.iter().zip(&findings);
         let rows: Vec<_> = rows.map(|(spec, found)| row(spec, found)).collect();
         output::table(&["TOPIC", "STATE", "CLEANUP", "KEPT", "REMARK"], &rows)?;
     }
-    if copies == 1 {
+    if specs.iter().any(|spec| spec.replication == 1) {
         output::remark(ONE_COPY);
     }
     Ok(if judge(&findings).is_none() {
@@ -72,6 +59,19 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Creates or only checks; returns what is wanted of each topic and what is found.
+async fn find(args: &Args, cluster: &Cluster) -> anyhow::Result<(Vec<TopicSpec>, Vec<Finding>)> {
+    let copies = args.layout.copies(kafka::broker_count(cluster).await?);
+    let spec = |topic| args.layout.spec(cluster, topic, copies, args.dedupe_window);
+    let specs: Vec<TopicSpec> = Topic::all().into_iter().map(spec).collect();
+    let findings = if args.check {
+        kafka::check(cluster, &specs).await?
+    } else {
+        kafka::create(cluster, &specs).await?
+    };
+    Ok((specs, findings))
 }
 
 /// Says which of the topics do not serve, and why; `None` if all do.

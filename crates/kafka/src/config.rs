@@ -33,8 +33,16 @@ pub struct Config {
 pub struct InstanceConfig {
     /// Name of this copy of the service: the same after a restart, unlike that of every other
     /// living copy. [default: the host's name]
-    #[arg(long, env = "CARDEA_INSTANCE", default_value_t = host_name(), hide_default_value = true)]
+    #[arg(long, env = "CARDEA_INSTANCE", default_value_t = host_name(), hide_default_value = true,
+          value_parser = instance)]
     pub instance: String,
+}
+
+fn instance(text: &str) -> Result<String, &'static str> {
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err("a name without blanks is needed, such as normalizer-0");
+    }
+    Ok(text.to_owned())
 }
 
 fn host_name() -> String {

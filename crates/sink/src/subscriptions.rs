@@ -221,8 +221,7 @@ pub async fn create(
     write(cluster, producer, new.id, Some(&row)).await
 }
 
-/// Deletes a subscription; what is still owed to it is forgotten. One that is not there is deleted
-/// as well.
+/// Deletes a subscription; what is still owed to it is forgotten.
 pub async fn delete(
     cluster: &Cluster,
     producer: &Producer,
@@ -233,10 +232,23 @@ pub async fn delete(
 
 /// Returns all subscriptions, by their id. Blocks while it reads the topic.
 pub fn list(cluster: &Cluster) -> Result<Vec<Arc<Subscription>>, Failure> {
+    Ok(read(cluster)?.good.into_values().collect())
+}
+
+/// Tells whether there is a subscription, or a row of its id that is not understood. Blocks while
+/// it reads the topic.
+pub fn exists(cluster: &Cluster, id: SubscriptionId) -> Result<bool, Failure> {
+    Ok(match read(cluster)?.snapshot().standing(id) {
+        Standing::Served(_) | Standing::Refused => true,
+        Standing::Deleted => false,
+    })
+}
+
+fn read(cluster: &Cluster) -> Result<Rows, Failure> {
     let mut table = Table::open(cluster, &cluster.topic(Topic::Subscriptions))?;
     let mut rows = Rows::default();
     table.load(|update| rows.apply(update))?;
-    Ok(rows.good.into_values().collect())
+    Ok(rows)
 }
 
 async fn write(

@@ -178,6 +178,10 @@ fn a_subscription_is_listed_until_it_is_deleted_and_its_secret_is_shown_once() {
     }
     subscriptions(&["delete", &id]);
     assert_eq!(subscriptions(&["list", "--json"]), "[]\n");
+    let again = run(&kafka, &["subscriptions", "delete", &id]);
+    assert_eq!((again.status.code(), stdout(&again)), (Some(1), ""));
+    let expected = format!("there is no subscription {id}");
+    assert!(stderr(&again).contains(&expected), "{}", stderr(&again));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Exit codes, messages, help: what needs no Kafka.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::{SOURCES, Service, cardea, command, stderr, stdout};
@@ -80,6 +81,9 @@ fn a_bad_flag_is_a_usage_error() {
         &["access.opened"],
     );
     assert_refused(&["tail", "--from", "yesterday"], USAGE, &["RFC 3339"]);
+    for name in ["", " ", "hall 1"] {
+        assert_refused(&["sink", "--instance", name], USAGE, &["--instance"]);
+    }
 }
 
 #[test]
@@ -158,6 +162,10 @@ fn a_subscription_that_cannot_be_served_is_refused_before_kafka_is_asked() {
     assert_refused_with(&no_url, USAGE, &["--url"]);
     let no_type = ["--url", "https://example.org/", "--event-types", "a*b"];
     assert_refused_with(&no_type, USAGE, &["--event-types"]);
+    for unknown in ["access.grantd", "acces.*"] {
+        let flags = ["--url", "https://example.org/", "--event-types", unknown];
+        assert_refused_with(&flags, USAGE, &[unknown, "access.granted", "native"]);
+    }
     assert_refused(&["subscriptions", "delete", "sub_7"], USAGE, &["sub_7"]);
 }
 
@@ -263,6 +271,53 @@ fn schemas_are_listed_for_people_and_for_scripts() {
     let json = cardea(&["schemas", "list", "--json"]);
     let list: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(list[0]["topic"], "access");
+}
+
+#[test]
+fn a_version_that_is_not_there_is_a_bad_setting() {
+    let args = ["schemas", "print", "access", "--version", "9"];
+    assert_refused(&args, CONFIG, &["--version", "access has no version 9"]);
+}
+
+#[test]
+fn a_tool_says_where_it_looked_for_kafka_and_how_to_mend_that() {
+    let tools = [
+        &["topics"] as &[&str],
+        &["tail"],
+        &["subscriptions", "list"],
+        &[
+            "subscriptions",
+            "delete",
+            "sub_0123456789abcdef0123456789abcdef",
+        ],
+    ];
+    // Each waits for Kafka as long as it would for a slow one.
+    let started = tools.map(|tool| {
+        let mut command = command(&[tool, &["--brokers", "127.0.0.1:1"]].concat());
+        command.stderr(Stdio::piped()).spawn().unwrap()
+    });
+    for process in started {
+        let output = process.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = stderr(&output);
+        let expected = "cardea: kafka at 127.0.0.1:1 does not serve; --brokers or CARDEA_BROKERS";
+        assert!(said.starts_with(expected), "{said}");
+        let cause = "(Local: Broker transport failure)";
+        assert_eq!(said.matches(cause).count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn a_tool_says_where_it_looked_for_ingest() {
+    let source = ["send", "--sources", SOURCES, "--source", "gxp-demo"];
+    let url = ["--all-samples", "--url", "http://127.0.0.1:1"];
+    let output = cardea(&[&source[..], &url].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(
+        said.contains("http://127.0.0.1:1 has not answered; see --url"),
+        "{said}"
+    );
 }
 
 #[test]
