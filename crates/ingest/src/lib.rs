@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tracing::info;
+use tracing::{info, warn};
 
 pub use admission::is_timely;
 pub use config::{Config, SourcesFile};
@@ -49,6 +49,10 @@ impl Ingest {
     ) -> anyhow::Result<Self> {
         let sources = Sources::load(&config.sources_file.sources)?;
         info!(sources = sources.iter().count(), "sources read");
+        for source in sources.not_live(service::clock::now().into()) {
+            let source = &*source.id;
+            warn!(source, "no secret counts now, every delivery is refused");
+        }
         config.check_room(&sources)?;
         let metrics = IngestMetrics::register(metrics);
         Ok(Self {

@@ -103,6 +103,11 @@ impl Sources {
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Source>> {
         self.all.iter()
     }
+
+    /// Lists those that nobody can send for at that time, as no key counts.
+    pub(crate) fn not_live(&self, at: Time) -> impl Iterator<Item = &Arc<Source>> {
+        self.iter().filter(move |s| s.live_keys(at).is_empty())
+    }
 }
 
 impl Source {
@@ -194,6 +199,17 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_source_without_a_key_that_counts_is_known() {
+        let secrets = "secrets: [{text: s, not_after: 2026-12-02T00:00:00Z},\
+                       {text: next, not_before: 2026-12-03T00:00:00Z}]";
+        let sources = parse(&one("genea", secrets)).unwrap();
+        let not_live = |at: &str| sources.not_live(at.parse().unwrap()).count();
+        assert_eq!(not_live("2026-12-01T00:00:00Z"), 0);
+        assert_eq!(not_live("2026-12-02T00:00:00Z"), 1);
+        assert_eq!(not_live("2026-12-03T00:00:00Z"), 0);
+    }
+
+    #[test]
     fn an_allow_list_lets_its_networks_in_and_nobody_else() {
         let allowed = "secrets: [{text: s}], allow_from: [203.0.113.0/24, '2001:db8::/32']";
         let sources = parse(&one("genea", allowed)).unwrap();
@@ -237,6 +253,36 @@ pub(crate) mod tests {
                 one("genea", secret) + &one("genea", secret)["sources:\n".len()..],
             ]
             .map(|text| fault(&text));
+        insta::assert_snapshot!(faults.join("\n"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_in_the_words_of_the_file() {
+        let secret = "secrets: [{text: s}]";
+        let faults = [
+            String::new(),
+            "# nothing yet\n".to_owned(),
+            "sources:\n".to_owned(),
+            "sources: {}\n".to_owned(),
+            "---\nsources: []\n---\nsources: []\n".to_owned(),
+            "sources:\n- hq\n".to_owned(),
+            "sources:\n- id: hq\n  secrets:\n".to_owned(),
+            one("genea", secret) + "sources: []\n",
+            one("genea", secret).replace("hq", "~"),
+            one("genea", secret).replace("tenant: acme, ", ""),
+            one("genea", "tenant: other, secrets: [{text: s}]"),
+            one("genea", "secrets: s"),
+            one("genea", "secrets: [s]"),
+            one("genea", "secrets: [{text: }]"),
+            one("genea", "secrets: [{text: [s]}]"),
+            one("genea", "secrets: [{text: *s}]"),
+            one("genea", "secrets: [{text: s, not_after: 1767225600}]"),
+            one("genea", "secrets: [{text: s}], secret_encoding: rot13"),
+            one("genea", "secrets: [{text: s}], allow_from: 203.0.113.7"),
+            one("genea", "secrets: [{text: s}], body_bytes_max: 99999999999"),
+            one("genea", "secrets: [{text: s}], body_bytes_max: lots"),
+        ]
+        .map(|text| fault(&text));
         insta::assert_snapshot!(faults.join("\n"));
     }
 

@@ -123,6 +123,23 @@ fn bad_sources_end_a_service_before_a_port_opens_with_file_line_and_reason() {
 }
 
 #[test]
+fn a_source_whose_secrets_are_all_expired_is_named_when_ingest_starts() {
+    let secret = "{text: s, not_after: 2026-01-01T00:00:00Z}";
+    let source = format!("{{id: hq, provider: genea, tenant: acme, secrets: [{secret}]}}");
+    let file = sources_file(&format!("sources:\n- {source}\n"));
+    let path = file.path().to_str().unwrap();
+    // Ends after it has read the sources.
+    let output = cardea(&["ingest", "--sources", path, "--body-memory-max", "1"]);
+    assert_eq!(output.status.code(), CONFIG);
+    let said = stderr(&output).lines().find(|line| line.contains("WARN"));
+    assert!(
+        said.is_some_and(|said| said.contains("source=\"hq\"")),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
 fn a_tool_names_the_sources_that_there_are() {
     let args = [
         "send",

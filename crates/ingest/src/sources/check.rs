@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use events::Provider;
+use events::{Provider, Time};
 use ipnet::IpNet;
 use providers::{Key, SecretEncoding};
 use secrecy::SecretString;
@@ -120,7 +120,7 @@ fn source(entry: &Entry, line: u64, vault: &Vault<'_>) -> Result<Source, (u64, S
         id: entry.id.as_str().into(),
         provider,
         tenant: entry.tenant.as_str().into(),
-        body_bytes_max: entry.body_bytes_max.map(|bytes| bytes as usize),
+        body_bytes_max: body_bytes_max(entry).map_err(|reason| (line, reason))?,
         keys: keys(entry, provider, vault)?,
         allow_from: networks(&entry.allow_from).map_err(|reason| (line, reason))?,
     })
@@ -163,16 +163,17 @@ fn check_combination(entry: &Entry, provider: Provider) -> Result<(), String> {
             "secret_encoding: {provider} sends its secret as text"
         ));
     }
-    let allowed = 1..=BODY_BYTES_MAX;
-    if entry
-        .body_bytes_max
-        .is_some_and(|bytes| !allowed.contains(&i64::from(bytes)))
-    {
-        return Err(format!(
-            "body_bytes_max: 1 to {BODY_BYTES_MAX} bytes are possible"
-        ));
-    }
     Ok(())
+}
+
+fn body_bytes_max(entry: &Entry) -> Result<Option<usize>, String> {
+    match entry.body_bytes_max {
+        None => Ok(None),
+        Some(bytes @ 1..=BODY_BYTES_MAX) => Ok(Some(bytes as usize)),
+        Some(_) => Err(format!(
+            "body_bytes_max: 1 to {BODY_BYTES_MAX} bytes are possible"
+        )),
+    }
 }
 
 /// Takes networks in CIDR notation, and single addresses.
@@ -206,7 +207,8 @@ fn keys(
         }
         let key = Key::new(provider, id, &text, entry.secret_encoding);
         let key = key.map_err(|bad| at(bad.to_string()))?;
-        let (not_before, not_after) = (secret.not_before, secret.not_after);
+        let not_before = time("not_before", secret.not_before.as_deref()).map_err(at)?;
+        let not_after = time("not_after", secret.not_after.as_deref()).map_err(at)?;
         if not_before
             .zip(not_after)
             .is_some_and(|(from, to)| from >= to)
@@ -220,6 +222,11 @@ fn keys(
         });
     }
     Ok(keys)
+}
+
+fn time(field: &str, text: Option<&str>) -> Result<Option<Time>, String> {
+    let parsed = text.map(str::parse).transpose();
+    parsed.map_err(|_| format!("{field}: no time such as 2026-12-01T00:00:00Z"))
 }
 
 impl Vault<'_> {
@@ -241,7 +248,7 @@ impl Vault<'_> {
                 Ok((shown.to_string(), text.into()))
             }
             (None, None, Some(text)) => Ok((format!("text-{index}"), text.clone())),
-            _ => Err("exactly one of env, file and text is needed".to_owned()),
+            _ => Err("exactly one of env, file and text is needed, with a value".to_owned()),
         }
     }
 }
