@@ -1,6 +1,7 @@
 # `make help` says what there is.
+.NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint docs deny tools accept-main-job
+.PHONY: help up down test lint fmt clippy docs deny tools accept-main-job
 
 nextest_version := 0.9.151
 deny_version := 0.20.2
@@ -24,19 +25,23 @@ down: ## stops what `make up` started; Kafka's data stay in .cardea/kafka
 
 test: $(tools)/nextest-$(nextest_version) ## the whole suite, on a real Kafka
 	deploy/kafka/kafka fetch
-	cargo build --workspace --bins --tests
-	cargo test --workspace --doc
-	cargo nextest run --workspace
+	cargo build --locked --workspace --bins --tests
+	cargo test --locked --workspace --doc
+	cargo nextest run --locked --workspace
 
-lint: docs deny ## formatting, clippy, docs, licences and sources of dependencies
+lint: fmt clippy docs deny ## formatting, clippy, docs, licences and sources of dependencies
+
+fmt:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+
+clippy:
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 docs: ## the crates' documentation, into target/doc
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --document-private-items
 
 deny: $(tools)/deny-$(deny_version) ## licences, bans and sources of dependencies
-	cargo deny --all-features check licenses bans sources
+	cargo deny --locked --all-features check licenses bans sources
 
 tools: $(tools)/nextest-$(nextest_version) $(tools)/deny-$(deny_version) ## the cargo tools, into .cardea/tools
 
