@@ -37,9 +37,8 @@ enum Command {
     Show {
         #[arg(long)]
         log: PathBuf,
-        /// Lines of the log to leave out.
-        #[arg(long, default_value_t = 0)]
-        skip: usize,
+        #[command(flatten)]
+        received: show::Window,
         #[arg(long, default_value_t = 60)]
         wait_s: u64,
         sources: Vec<String>,
@@ -62,11 +61,12 @@ fn main() -> anyhow::Result<ExitCode> {
         .map(|()| ExitCode::SUCCESS),
         Command::Show {
             log,
-            skip,
+            received,
             wait_s,
             sources,
         } => {
-            let (table, complete) = show::wait(&log, skip, &sources, Duration::from_secs(wait_s))?;
+            let (table, complete) =
+                show::wait(&log, &received, &sources, Duration::from_secs(wait_s))?;
             std::io::stdout().write_all(table.as_bytes())?;
             Ok(if complete {
                 ExitCode::SUCCESS
