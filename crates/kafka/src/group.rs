@@ -70,7 +70,25 @@ impl GroupConsumer {
         instance: &str,
         topics: &[String],
     ) -> Result<Self, Failure> {
-        let consumer: BaseConsumer<Deferred> = cluster
+        let consumer = Self::create(cluster, group, instance)?;
+        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer
+            .subscribe(&names)
+            .map_err(|error| Failure::of("subscribe", error))?;
+        Ok(Self { consumer })
+    }
+
+    /// Fails if no consumer can be made of the settings.
+    pub(crate) fn check(cluster: &Cluster) -> Result<(), Failure> {
+        Self::create(cluster, "check", "check").map(drop)
+    }
+
+    fn create(
+        cluster: &Cluster,
+        group: &str,
+        instance: &str,
+    ) -> Result<BaseConsumer<Deferred>, Failure> {
+        cluster
             .client()
             .set("group.id", group)
             .set("group.instance.id", instance)
@@ -85,12 +103,7 @@ impl GroupConsumer {
             .set("fetch.wait.max.ms", "100")
             .set("queued.max.messages.kbytes", "16384")
             .create_with_context(Deferred::default())
-            .map_err(|error| Failure::of("create consumer", error))?;
-        let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer
-            .subscribe(&names)
-            .map_err(|error| Failure::of("subscribe", error))?;
-        Ok(Self { consumer })
+            .map_err(|error| Failure::of("create consumer", error))
     }
 
     /// Waits for the next record or rebalance. Rebalances come first: while one is unanswered, no

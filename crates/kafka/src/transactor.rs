@@ -75,15 +75,23 @@ impl Transactor {
     /// the old one still has on the way (KIP-890 is not in librdkafka; kafka-rules 3).
     pub fn init(&mut self) -> Result<(), Failure> {
         self.discard();
-        let producer: BaseProducer<Failed> = self
-            .config
-            .create_with_context(Failed::default())
-            .map_err(|error| Failure::of("create producer", error))?;
+        let producer = self.create()?;
         producer
             .init_transactions(CALL)
             .map_err(|error| Failure::of("init transactions", error))?;
         self.producer = Some(producer);
         Ok(())
+    }
+
+    /// Fails if no producer can be made of the settings.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        self.create().map(drop)
+    }
+
+    fn create(&self) -> Result<BaseProducer<Failed>, Failure> {
+        self.config
+            .create_with_context(Failed::default())
+            .map_err(|error| Failure::of("create producer", error))
     }
 
     /// Drops the producer; its open transaction is aborted by the next [`Transactor::init`].

@@ -107,6 +107,23 @@ fn a_bad_kafka_setting_is_named_without_its_value() {
     assert!(!stderr(&cardea(&setting)).contains("canary-5150"));
 }
 
+#[test]
+fn kafka_settings_that_do_not_go_together_end_a_service_before_a_port_opens() {
+    for (setting, says) in [
+        ("enable.idempotence=false", "enable.idempotence"),
+        ("group.protocol=consumer", "group.protocol"),
+    ] {
+        for service in [
+            &["normalizer"] as &[&str],
+            &["sink"],
+            &["all", "--sources", SOURCES],
+        ] {
+            let flags = ["--log-level", "error", "--kafka-set", setting];
+            assert_refused(&[service, &flags].concat(), CONFIG, &["--kafka-set", says]);
+        }
+    }
+}
+
 fn sources_file(text: &str) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().expect("there is a temporary folder");
     std::fs::write(&file, text).expect("a temporary file can be written");
