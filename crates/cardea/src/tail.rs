@@ -43,29 +43,19 @@ struct Filter {
     )]
     types: Vec<TypePattern>,
     /// Source; may be given again.
-    #[arg(
-        long = "source",
-        env = "CARDEA_SOURCE",
-        value_delimiter = ',',
-        value_name = "ID"
-    )]
-    sources: Vec<String>,
+    #[arg(long, env = "CARDEA_SOURCE", value_delimiter = ',', value_name = "ID")]
+    source: Vec<String>,
     /// Portal, by its id; may be given again.
-    #[arg(
-        long = "portal",
-        env = "CARDEA_PORTAL",
-        value_delimiter = ',',
-        value_name = "ID"
-    )]
-    portals: Vec<String>,
+    #[arg(long, env = "CARDEA_PORTAL", value_delimiter = ',', value_name = "ID")]
+    portal: Vec<String>,
     /// Credential, by its id; may be given again.
     #[arg(
-        long = "credential",
+        long,
         env = "CARDEA_CREDENTIAL",
         value_delimiter = ',',
         value_name = "ID"
     )]
-    credentials: Vec<String>,
+    credential: Vec<String>,
 }
 
 /// An event type, or all that begin alike.
@@ -134,10 +124,10 @@ impl Filter {
     fn fits(&self, event: &Event) -> bool {
         let envelope = &event.envelope;
         self.fits_type(envelope.event_type)
-            && named(&self.sources, Some(&envelope.source))
-            && named(&self.portals, portal(&event.body).map(|portal| &portal.id))
+            && named(&self.source, Some(&envelope.source))
+            && named(&self.portal, portal(&event.body).map(|portal| &portal.id))
             && named(
-                &self.credentials,
+                &self.credential,
                 credential(&event.body).and_then(|c| c.id.as_ref()),
             )
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use events::Topic;
 use kafka::{Cluster, Failure, Finding, TopicSpec, Verdict};
+use normalizer::DedupeWindow;
 use serde_json::{Value, json};
 
 use crate::exit::setting;
@@ -25,10 +26,8 @@ pub(crate) struct Args {
     kafka: kafka::Config,
     #[command(flatten)]
     layout: Layout,
-    /// For how long the normalizer remembers event ids; what it remembers is kept as long.
-    #[arg(long, env = "CARDEA_DEDUPE_WINDOW", default_value = "7d",
-          value_name = "TIME", value_parser = service::duration::parse)]
-    dedupe_window: Duration,
+    #[command(flatten)]
+    dedupe: DedupeWindow,
     /// Only check; create nothing.
     #[arg(long, env = "CARDEA_CHECK")]
     check: bool,
@@ -64,7 +63,10 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// Creates or only checks; returns what is wanted of each topic and what is found.
 async fn find(args: &Args, cluster: &Cluster) -> anyhow::Result<(Vec<TopicSpec>, Vec<Finding>)> {
     let copies = args.layout.copies(kafka::broker_count(cluster).await?);
-    let spec = |topic| args.layout.spec(cluster, topic, copies, args.dedupe_window);
+    let spec = |topic| {
+        args.layout
+            .spec(cluster, topic, copies, args.dedupe.dedupe_window)
+    };
     let specs: Vec<TopicSpec> = Topic::all().into_iter().map(spec).collect();
     let findings = if args.check {
         kafka::check(cluster, &specs).await?

@@ -8,11 +8,10 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::time::Duration;
 
 use anyhow::Context;
 use events::Time;
-use ingest::SourcesFile;
+use ingest::{ReplayWindow, SourcesFile};
 use providers::{Delivery, Key};
 
 use crate::exit::setting;
@@ -47,15 +46,8 @@ pub(crate) struct Args {
     /// The path after the source.
     #[arg(long, env = "CARDEA_PATH", value_name = "TAIL", default_value = "")]
     path: String,
-    /// How old a signed time may be.
-    #[arg(
-        long,
-        env = "CARDEA_REPLAY_WINDOW",
-        default_value = "7d",
-        value_name = "TIME",
-        value_parser = service::duration::parse
-    )]
-    replay_window: Duration,
+    #[command(flatten)]
+    replay: ReplayWindow,
     /// Print JSON.
     #[arg(long, env = "CARDEA_JSON")]
     json: bool,
@@ -83,7 +75,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let keys: Vec<&Key> = source.keys.iter().collect();
     let clock = Clock {
         now,
-        replay_window: args.replay_window,
+        replay_window: args.replay.replay_window,
     };
     let judgement = judge(&delivery, &keys, clock);
     if args.json {

@@ -18,6 +18,15 @@ pub struct SourcesFile {
     pub sources: PathBuf,
 }
 
+/// How long a proof serves; also a flag of the tool that judges deliveries.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct ReplayWindow {
+    /// How old a signed time may be; where no time is signed, event ids alone stop repeats.
+    #[arg(long, env = "CARDEA_REPLAY_WINDOW", default_value = "7d",
+          value_name = "TIME", value_parser = service::duration::parse)]
+    pub replay_window: Duration,
+}
+
 /// Flags of ingest.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -36,10 +45,8 @@ pub struct Config {
     #[arg(long, env = "CARDEA_BODY_MEMORY_MAX", default_value_t = 268_435_456,
           value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..))]
     pub body_memory_max: u32,
-    /// How old a signed time may be; where no time is signed, event ids alone stop repeats.
-    #[arg(long, env = "CARDEA_REPLAY_WINDOW", default_value = "7d",
-          value_name = "TIME", value_parser = service::duration::parse)]
-    pub replay_window: Duration,
+    #[command(flatten)]
+    pub replay: ReplayWindow,
     /// Open connections; more wait until one ends.
     #[arg(long, env = "CARDEA_INGEST_CONNECTIONS_MAX", default_value_t = 20_000,
           value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
@@ -63,7 +70,7 @@ impl Config {
     pub(crate) fn limits(&self) -> Limits {
         Limits {
             body_bytes_max: self.body_bytes_max as usize,
-            replay_window: self.replay_window,
+            replay_window: self.replay.replay_window,
             keep_within: KEEP_WITHIN,
         }
     }

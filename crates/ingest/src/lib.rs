@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 pub use admission::is_timely;
-pub use config::{Config, SourcesFile};
+pub use config::{Config, ReplayWindow, SourcesFile};
 pub use sources::{Source, Sources, SourcesError};
 
 use body::Room;

@@ -23,7 +23,7 @@ pub struct Config {
     pub topic_prefix: String,
     /// A setting of the Kafka client, such as `security.protocol=SASL_SSL`; may be given again.
     #[arg(
-        long = "kafka-set",
+        long,
         value_name = "KEY=VALUE",
         env = "CARDEA_KAFKA_SET",
         value_delimiter = ';',

@@ -2,6 +2,15 @@
 
 use std::time::Duration;
 
+/// How far back repeats are known; also a flag of the tool that creates the topics.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct DedupeWindow {
+    /// For how long an event id is remembered, by the time of receipt; `seen` is kept longer by that.
+    #[arg(long, env = "CARDEA_DEDUPE_WINDOW", default_value = "7d",
+          value_name = "TIME", value_parser = service::duration::parse)]
+    pub dedupe_window: Duration,
+}
+
 /// Flags of the normalizer.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -9,9 +18,8 @@ pub struct Config {
     /// Threads that normalize; each has its own share of the raw partitions.
     #[arg(long, env = "CARDEA_WORKERS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: u16,
-    /// For how long an event id is remembered, by the time of receipt.
-    #[arg(long, env = "CARDEA_DEDUPE_WINDOW", default_value = "7d", value_parser = service::duration::parse)]
-    pub dedupe_window: Duration,
+    #[command(flatten)]
+    pub dedupe: DedupeWindow,
     /// How old a transaction becomes under load; a quiet one is committed at once.
     #[arg(long, env = "CARDEA_COMMIT_INTERVAL", default_value = "100ms", value_parser = service::duration::parse)]
     pub commit_interval: Duration,

@@ -15,7 +15,7 @@ use std::time::Duration;
 use events::{Provider, Time, Topic};
 use kafka::{Cluster, Failure, InstanceConfig, Stage, Stop, Worker, WorkerConfig};
 
-pub use config::Config;
+pub use config::{Config, DedupeWindow};
 use metrics::Metrics;
 use stage::Normalize;
 
@@ -59,7 +59,7 @@ pub fn worker(
     metrics: Metrics,
     stop: Stop,
 ) -> Result<Worker<impl Stage + use<>>, Failure> {
-    let stage = Normalize::new(cluster, config.dedupe_window, clock, metrics)?;
+    let stage = Normalize::new(cluster, config.dedupe.dedupe_window, clock, metrics)?;
     let worker = WorkerConfig {
         group: cluster.topic("normalizer"),
         instance: instance.to_owned(),

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use events::{CanonicalTopic, Provider, Time, Topic, wire};
 use kafka::{Cluster, Failure, Producer, Record, Stop};
+use normalizer::DedupeWindow;
 use normalizer::metrics::Metrics;
 use providers::{Delivery, Key, SecretEncoding, raw};
 use testkit::{Isolation, Kafka, OwnedRecord, create_topic, read_topic, wait_until};
@@ -85,7 +86,9 @@ impl Setting {
     fn worker(&self, instance: &str, stop: &Stop) -> JoinHandle<Result<(), Failure>> {
         let config = normalizer::Config {
             workers: 1,
-            dedupe_window: Duration::from_secs(7 * 86_400),
+            dedupe: DedupeWindow {
+                dedupe_window: Duration::from_secs(7 * 86_400),
+            },
             commit_interval: Duration::from_millis(50),
         };
         let clock = || Time::from_seconds(RECEIVED_AT).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use ingest::{Config, Ingest, SourcesFile};
+use ingest::{Config, Ingest, ReplayWindow, SourcesFile};
 use service::{Context, OnFailure};
 use sha1::Sha1;
 use sha2::Sha256;
@@ -52,7 +52,9 @@ pub(crate) fn config(sources: &Path) -> Config {
         ingest_address: "127.0.0.1:0".parse().unwrap(),
         body_bytes_max: BODY_BYTES_MAX,
         body_memory_max: 64 * BODY_BYTES_MAX,
-        replay_window: Duration::from_secs(7 * 86_400),
+        replay: ReplayWindow {
+            replay_window: Duration::from_secs(7 * 86_400),
+        },
         ingest_connections_max: 100,
     }
 }
