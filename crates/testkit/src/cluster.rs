@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use crate::kafka::unique_prefix;
+use crate::proxy::{Proxy, Route};
 use crate::script;
 
 /// Stopped when dropped, and ten seconds after a kill of this process. Nodes count from 1.
@@ -46,6 +47,24 @@ impl Cluster {
     /// The prefix of this test's topics, as of the shared Kafka.
     pub fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// Starts a proxy before all nodes; there can be one at a time.
+    pub fn proxy(&self) -> Proxy {
+        let file = self.dir.join("proxied");
+        let lines = fs::read_to_string(file).expect("read where a proxy may listen");
+        let address = |text: &str| text.parse().expect("an address");
+        let routes: Vec<_> = lines
+            .lines()
+            .map(|line| {
+                let (listen, node) = line.split_once(' ').expect("two addresses");
+                Route {
+                    listen: address(listen),
+                    node: address(node),
+                }
+            })
+            .collect();
+        Proxy::start(&routes)
     }
 
     /// Ends a node with `kill -9`.

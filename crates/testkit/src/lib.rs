@@ -3,6 +3,7 @@
 mod cluster;
 pub mod endpoint;
 mod kafka;
+pub mod proxy;
 mod script;
 mod topics;
 mod wait;
@@ -10,6 +11,7 @@ mod wait;
 pub use crate::cluster::Cluster;
 pub use crate::endpoint::{Answer, Endpoint};
 pub use crate::kafka::Kafka;
+pub use crate::proxy::Proxy;
 pub use crate::topics::{
     Isolation, OwnedRecord, create_topic, delete_group, delete_topics, read_topic,
 };
