@@ -23,6 +23,10 @@ use crate::topics::RECORD_BYTES_MAX;
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one transactional call may take.
 const CALL: Duration = Duration::from_secs(8);
+/// When the client sends a request again whose connection broke; it may come a fifth sooner.
+const RETRY_BACKOFF: Duration = Duration::from_millis(250);
+/// A call that ended sooner was sent once.
+const SENT_ONCE: Duration = Duration::from_millis(200);
 const DRAIN_STEP: Duration = Duration::from_millis(1);
 
 /// A record to be written. Without a partition the key decides, by Java's murmur2.
@@ -40,6 +44,9 @@ pub struct Record<'a> {
 pub struct Transactor {
     config: ClientConfig,
     producer: Option<BaseProducer<Failed>>,
+    /// A request of the last transaction may still be on its way and end the next one: the client
+    /// sends it again by itself when a connection breaks (KIP-890).
+    twin_at_large: bool,
     /// The member that the open transaction was begun for.
     open_for: Option<ConsumerGroupMetadata>,
 }
@@ -58,6 +65,7 @@ impl Transactor {
                 "transaction.timeout.ms",
                 TRANSACTION_TIMEOUT.as_millis().to_string(),
             )
+            .set("retry.backoff.ms", RETRY_BACKOFF.as_millis().to_string())
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "1")
@@ -67,6 +75,7 @@ impl Transactor {
         Self {
             config,
             producer: None,
+            twin_at_large: false,
             open_for: None,
         }
     }
@@ -97,11 +106,15 @@ impl Transactor {
     /// Drops the producer; its open transaction is aborted by the next [`Transactor::init`].
     pub fn discard(&mut self) {
         self.open_for = None;
+        self.twin_at_large = false;
         self.producer = None;
     }
 
     /// Begins a transaction for the member that the group knows now (kafka-rules 4).
     pub fn begin(&mut self, member: ConsumerGroupMetadata) -> Result<(), Failure> {
+        if self.twin_at_large {
+            self.init()?;
+        }
         self.producer()?
             .begin_transaction()
             .map_err(|error| Failure::of_transaction("begin transaction", error))?;
@@ -150,9 +163,10 @@ impl Transactor {
         ended
     }
 
-    fn try_commit(&self, offsets: &[(Partition, i64)]) -> Result<(), Failure> {
+    fn try_commit(&mut self, offsets: &[(Partition, i64)]) -> Result<(), Failure> {
         let producer = self.producer()?;
         self.drain(producer)?;
+        let drained_at = Instant::now();
         if let Some(member) = &self.open_for
             && !offsets.is_empty()
         {
@@ -162,7 +176,9 @@ impl Transactor {
         }
         producer
             .commit_transaction(CALL)
-            .map_err(|error| Failure::of_transaction("commit transaction", error))
+            .map_err(|error| Failure::of_transaction("commit transaction", error))?;
+        self.twin_at_large = drained_at.elapsed() >= SENT_ONCE;
+        Ok(())
     }
 
     /// Waits in short polls until nothing is in flight: `flush` of rdkafka would wait in steps of

@@ -1,0 +1,74 @@
+//! Members of a consumer group and their offsets.
+
+use std::time::Duration;
+
+use kafka::{Failure, GroupConsumer, Polled, Rebalance, Transactor};
+use testkit::wait_until;
+
+use crate::setting::{DEADLINE, Setting, from_the_beginning, wait_for_assignment};
+
+/// Kafka-rules 4: the offsets of a member of an older generation are refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn offsets_of_a_member_that_was_replaced_are_refused() {
+    let setting = Setting::new(&[("in", 2)]);
+    setting.produce(0..10);
+    let group = setting.cluster.topic("group");
+    let topics = [setting.cluster.topic("in")];
+    let old = GroupConsumer::join(&setting.cluster, &group, "old", &topics).unwrap();
+    wait_for_assignment(&old).await;
+    let stale = old.metadata().unwrap();
+
+    let new = GroupConsumer::join(&setting.cluster, &group, "new", &topics).unwrap();
+    wait_for_generation(&old, &new).await;
+    let mut out = Transactor::new(&setting.cluster, &setting.cluster.topic("zombie"));
+    out.init().unwrap();
+    out.begin(stale).unwrap();
+    let refused = out.commit(&[(setting.partition("in"), 5)]);
+    assert!(
+        matches!(refused, Err(Failure::Unclear { .. })),
+        "{refused:?}"
+    );
+    assert_eq!(new.committed(&[setting.partition("in")]).unwrap(), [None]);
+}
+
+/// Polls both until the group has made room for the new member: the old one is of a generation
+/// that is over.
+async fn wait_for_generation(old: &GroupConsumer, new: &GroupConsumer) {
+    let joined = async || {
+        for member in [old, new] {
+            if let Polled::Rebalance(event) = member.poll(Duration::from_millis(20)).unwrap() {
+                match event {
+                    Rebalance::Assigned(partitions) => {
+                        member.assign(&from_the_beginning(&partitions)).unwrap();
+                        if std::ptr::eq(member, new) {
+                            return true;
+                        }
+                    }
+                    Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
+                        member.release(&partitions).unwrap();
+                    }
+                }
+            }
+        }
+        false
+    };
+    wait_until("the second member", DEADLINE, joined).await;
+}
+
+/// A member that closes waits for the answer to the group's last word; also one that was fenced
+/// (after its heartbeat, every 1.5 s) and never polled.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_may_be_dropped_at_any_moment() {
+    let setting = Setting::new(&[("in", 2)]);
+    let group = setting.cluster.topic("group");
+    let topics = [setting.cluster.topic("in")];
+    let join = || GroupConsumer::join(&setting.cluster, &group, "same", &topics).unwrap();
+    for age in [0, 5, 50, 500, 3_000].map(Duration::from_millis) {
+        let old = join();
+        tokio::time::sleep(age).await;
+        let new = join();
+        tokio::time::sleep(age).await;
+        drop(old);
+        drop(new);
+    }
+}
