@@ -7,10 +7,6 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 
-use crate::failure::Failure;
-use crate::group::GroupConsumer;
-use crate::transactor::Transactor;
-
 /// Flags of every command that talks to Kafka.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -108,15 +104,6 @@ impl Cluster {
             client,
             topic_prefix: config.topic_prefix.clone(),
         })
-    }
-
-    /// Fails if a worker's clients refuse the settings, which fit singly but not together. Makes
-    /// each once, which opens no connection that anybody waits for.
-    pub fn check_worker(&self) -> Result<(), Failure> {
-        let reader = self.reader(Isolation::Committed);
-        reader.map_err(|error| Failure::of("create reader", error))?;
-        GroupConsumer::check(self)?;
-        Transactor::new(self, "check").check()
     }
 
     /// Returns the physical name of a logical topic.

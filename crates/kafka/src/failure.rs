@@ -103,7 +103,7 @@ fn advice(error: &KafkaError) -> Option<&'static str> {
             Some("a record is larger than its topic takes; see max.message.bytes")
         }
         RDKafkaErrorCode::UnsupportedVersion | RDKafkaErrorCode::UnsupportedFeature => {
-            Some("the broker is too old; Kafka 3.0 or newer is needed")
+            Some("the broker is too old; Kafka 4.0 or newer is needed")
         }
         _ => None,
     }

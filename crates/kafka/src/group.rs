@@ -19,8 +19,6 @@ use crate::failure::Failure;
 
 /// How long one question to Kafka may take.
 const ASK: Duration = Duration::from_secs(10);
-/// How long a member that failed for good is asked for what it has left unanswered.
-const LAST_WORD: Duration = Duration::from_millis(50);
 
 /// One partition of one topic, by its physical name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -337,10 +335,12 @@ impl Drop for GroupConsumer {
                 warn!(%error, "answer while closing");
             }
         }
-        // After a fatal error librdkafka closes without handing out what it still has to ask, and
-        // waits for the answer for ever.
-        if self.consumer.client().fatal_error().is_some() {
-            while self.consumer.poll(LAST_WORD).is_some() {}
+        // After a fatal error librdkafka closes without asking again what was not answered yet, and
+        // waits for it for ever; whatever was asked, this answers it.
+        if self.consumer.client().fatal_error().is_some()
+            && let Err(error) = self.assign(&[])
+        {
+            debug!(%error, "answer after a fatal error");
         }
     }
 }

@@ -26,4 +26,4 @@ pub use topics::{
     Cleanup, Finding, RECORD_BYTES_MAX, Timestamps, TopicSpec, Verdict, broker_count, check, create,
 };
 pub use transactor::{Record, Transactor};
-pub use worker::{Condition, Stop, Worker, WorkerConfig};
+pub use worker::{Condition, Stop, Worker, WorkerConfig, check_worker};

@@ -1,4 +1,5 @@
-//! A transactional producer that is thrown away after any unclear outcome.
+//! A transactional producer that is thrown away after any unclear outcome, and after one that was
+//! clear but slow.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +13,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{
     BaseProducer, BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext,
 };
+use tracing::debug;
 
 use crate::config::Cluster;
 use crate::failure::Failure;
@@ -23,10 +25,12 @@ use crate::topics::RECORD_BYTES_MAX;
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one transactional call may take.
 const CALL: Duration = Duration::from_secs(8);
-/// When the client sends a request again whose connection broke; it may come a fifth sooner.
-const RETRY_BACKOFF: Duration = Duration::from_millis(250);
-/// A call that ended sooner was sent once.
-const SENT_ONCE: Duration = Duration::from_millis(200);
+/// How long the client waits before it sends a request again whose connection broke.
+const RETRY_BACKOFF_MS: u64 = 250;
+/// A commit that ended sooner was sent once: jitter shortens the wait by a fifth at most.
+const END_SENT_ONCE: Duration = Duration::from_millis(RETRY_BACKOFF_MS * 4 / 5);
+/// Offsets that were sent sooner were sent once: their wait is fixed (librdkafka, `coord_req`).
+const OFFSETS_SENT_ONCE: Duration = Duration::from_millis(500);
 const DRAIN_STEP: Duration = Duration::from_millis(1);
 
 /// A record to be written. Without a partition the key decides, by Java's murmur2.
@@ -44,8 +48,9 @@ pub struct Record<'a> {
 pub struct Transactor {
     config: ClientConfig,
     producer: Option<BaseProducer<Failed>>,
-    /// A request of the last transaction may still be on its way and end the next one: the client
-    /// sends it again by itself when a connection breaks (KIP-890).
+    /// A request of the last transaction may still be on its way, and end the next one or set its
+    /// offsets back: the client sends it again by itself when a connection breaks (KIP-890). Late
+    /// partitions only begin a transaction that the broker aborts.
     twin_at_large: bool,
     /// The member that the open transaction was begun for.
     open_for: Option<ConsumerGroupMetadata>,
@@ -65,7 +70,9 @@ impl Transactor {
                 "transaction.timeout.ms",
                 TRANSACTION_TIMEOUT.as_millis().to_string(),
             )
-            .set("retry.backoff.ms", RETRY_BACKOFF.as_millis().to_string())
+            .set("retry.backoff.ms", RETRY_BACKOFF_MS.to_string())
+            // A smaller one would cap the wait on which `END_SENT_ONCE` relies.
+            .set("retry.backoff.max.ms", "1000")
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "1")
@@ -113,6 +120,7 @@ impl Transactor {
     /// Begins a transaction for the member that the group knows now (kafka-rules 4).
     pub fn begin(&mut self, member: ConsumerGroupMetadata) -> Result<(), Failure> {
         if self.twin_at_large {
+            debug!("producer replaced, a request of the last transaction may be on its way");
             self.init()?;
         }
         self.producer()?
@@ -174,10 +182,12 @@ impl Transactor {
                 .send_offsets_to_transaction(&list_at(offsets)?, member, CALL)
                 .map_err(|error| Failure::of_transaction("send offsets", error))?;
         }
+        let offsets_sent_at = Instant::now();
         producer
             .commit_transaction(CALL)
             .map_err(|error| Failure::of_transaction("commit transaction", error))?;
-        self.twin_at_large = drained_at.elapsed() >= SENT_ONCE;
+        self.twin_at_large = offsets_sent_at - drained_at >= OFFSETS_SENT_ONCE
+            || offsets_sent_at.elapsed() >= END_SENT_ONCE;
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use tracing::{debug, error, info, warn};
 use crate::config::Cluster;
 use crate::failure::Failure;
 use crate::group::{GroupConsumer, Partition, Polled, Rebalance};
+use crate::scan::Scanner;
 use crate::stage::{Reached, Stage};
 use crate::transactor::Transactor;
 
@@ -310,7 +311,7 @@ impl<S: Stage> Worker<S> {
         match ended {
             Ok(()) => Ok(()),
             Err(Failure::Unclear { step, source }) => {
-                self.begin_anew(step, &source);
+                self.start_over(step, &source);
                 Ok(())
             }
             Err(fence) if fence.is_fence() && self.joined_at.elapsed() > FENCE_TWICE => {
@@ -324,7 +325,7 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    fn begin_anew(&mut self, step: &'static str, error: &KafkaError) {
+    fn start_over(&mut self, step: &'static str, error: &KafkaError) {
         warn!(step, %error, "kafka step failed, state is rebuilt");
         self.reassign();
     }
@@ -417,11 +418,12 @@ impl<S: Stage> Worker<S> {
     }
 
     /// Ends the open transaction, which a member of an older generation began. The group waits for
-    /// an answer though Kafka is away; a member that has failed for good owes it none.
+    /// an answer though Kafka is away; a member that has failed for good is answered for when it is
+    /// dropped.
     fn commit_for_group(&mut self) -> Result<(), Failure> {
         match self.commit() {
             Err(Failure::Unclear { step, source }) => {
-                self.begin_anew(step, &source);
+                self.start_over(step, &source);
                 Ok(())
             }
             ended => ended,
@@ -488,6 +490,14 @@ impl<S: Stage> Worker<S> {
 enum Supply {
     Flowing,
     Dry,
+}
+
+/// Fails if a worker's clients refuse the cluster's settings, which fit singly but not together.
+/// Makes each once and waits for no broker.
+pub fn check_worker(cluster: &Cluster) -> Result<(), Failure> {
+    Scanner::new(cluster)?;
+    GroupConsumer::check(cluster)?;
+    Transactor::new(cluster, "check").check()
 }
 
 fn join(cluster: &Cluster, config: &WorkerConfig) -> Result<GroupConsumer, Failure> {

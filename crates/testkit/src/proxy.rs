@@ -72,7 +72,12 @@ impl Proxy {
 
     /// Decides the next request or answer of a kind, over all nodes. Faults of one kind are met in
     /// the order in which they were made.
+    ///
+    /// # Panics
+    /// An answer cannot be late: its client is gone.
     pub fn next(&self, api: Api, way: Way, fate: Fate) {
+        let late_answer = way == Way::Answer && matches!(fate, Fate::Late(_));
+        assert!(!late_answer, "an answer cannot be late");
         lock(&self.faults).push(api, way, fate);
     }
 
@@ -81,7 +86,7 @@ impl Proxy {
         lock(&self.faults).open.is_empty()
     }
 
-    /// How many late requests have arrived.
+    /// How many late requests the nodes have answered.
     pub fn late(&self) -> usize {
         lock(&self.faults).late
     }
@@ -143,6 +148,7 @@ async fn connect(client: TcpStream, node: SocketAddr, faults: Arc<Mutex<Faults>>
     let link = Link {
         asked: Mutex::default(),
         client_gone: Notify::new(),
+        late_answered: Notify::new(),
         faults: &faults,
     };
     let (sent, answered) = tokio::join!(
@@ -158,6 +164,7 @@ struct Link<'a> {
     /// What was asked, by correlation id.
     asked: Mutex<HashMap<[u8; 4], i16>>,
     client_gone: Notify,
+    late_answered: Notify,
     faults: &'a Mutex<Faults>,
 }
 
@@ -183,6 +190,7 @@ impl Link<'_> {
                     self.client_gone.notify_one();
                     tokio::time::sleep(time).await;
                     write_frame(&frame, &mut broker).await?;
+                    self.late_answered.notified().await;
                     lock(self.faults).late += 1;
                     break;
                 }
@@ -201,8 +209,8 @@ impl Link<'_> {
                 frame = read_frame(&mut broker) => frame?,
                 () = self.client_gone.notified() => {
                     drop(client);
-                    // A connection closed with an answer unread is reset, and its request with it.
-                    tokio::io::copy(&mut broker, &mut tokio::io::sink()).await?;
+                    broker.read_u8().await?;
+                    self.late_answered.notify_one();
                     return Ok(());
                 }
             };

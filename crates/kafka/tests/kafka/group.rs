@@ -56,16 +56,26 @@ async fn wait_for_generation(old: &GroupConsumer, new: &GroupConsumer) {
 }
 
 /// A member that closes waits for the answer to the group's last word; also one that was fenced
-/// (after its heartbeat, every 1.5 s) and never polled.
+/// (after its heartbeat, every 1.5 s), and has or has not been told that word before.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_may_be_dropped_at_any_moment() {
     let setting = Setting::new(&[("in", 2)]);
     let group = setting.cluster.topic("group");
     let topics = [setting.cluster.topic("in")];
     let join = || GroupConsumer::join(&setting.cluster, &group, "same", &topics).unwrap();
-    for age in [0, 5, 50, 500, 3_000].map(Duration::from_millis) {
+    for (age_ms, polled) in [
+        (0, true),
+        (50, true),
+        (500, true),
+        (3_000, true),
+        (3_000, false),
+    ] {
+        let age = Duration::from_millis(age_ms);
         let old = join();
         tokio::time::sleep(age).await;
+        if polled {
+            old.poll(age).unwrap();
+        }
         let new = join();
         tokio::time::sleep(age).await;
         drop(old);

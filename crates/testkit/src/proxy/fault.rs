@@ -37,7 +37,7 @@ pub enum Fate {
 pub(super) struct Faults {
     /// Those that have not met their frame yet.
     pub(super) open: Vec<(Api, Way, Fate)>,
-    /// How many late requests have arrived.
+    /// How many late requests the nodes have answered.
     pub(super) late: usize,
 }
 
