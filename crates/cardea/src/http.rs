@@ -61,7 +61,7 @@ impl Client {
         let request = self.request(delivery)?;
         let answered = tokio::time::timeout(ANSWER_WITHIN, self.answer(request)).await;
         let answered = answered.context("no answer in time").flatten();
-        answered.with_context(|| format!("{} has not answered; see --url", self.base))
+        answered.with_context(|| format!("{} gave no complete answer; see --url", self.base))
     }
 
     fn request(&self, delivery: &Delivery) -> anyhow::Result<Request<Full<Bytes>>> {

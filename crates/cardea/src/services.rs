@@ -101,7 +101,7 @@ pub(crate) struct ConsoleArgs {
 pub(crate) async fn all(args: AllArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
         let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
-        setting(cluster.check_worker())?;
+        setting(kafka::check_worker(cluster))?;
         check(cluster, &args.layout, Topic::all(), context).await?;
         normalizer::start(&args.normalizer, &args.instance, cluster, context);
         sink::start(&args.sink, &args.instance, cluster, context);
@@ -125,7 +125,7 @@ pub(crate) async fn ingest(args: IngestArgs) -> anyhow::Result<ExitCode> {
 
 pub(crate) async fn normalizer(args: NormalizerArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
-        setting(cluster.check_worker())?;
+        setting(kafka::check_worker(cluster))?;
         let of_provider =
             |provider| [Topic::Raw, Topic::Quarantine, Topic::Seen].map(|t| t(provider));
         let topics = Provider::ALL.into_iter().flat_map(of_provider);
@@ -141,7 +141,7 @@ pub(crate) async fn normalizer(args: NormalizerArgs) -> anyhow::Result<ExitCode>
 
 pub(crate) async fn sink(args: SinkArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
-        setting(cluster.check_worker())?;
+        setting(kafka::check_worker(cluster))?;
         let of_topic = |topic| [Topic::Canonical, Topic::Retries].map(|t| t(topic));
         let topics = CanonicalTopic::ALL.into_iter().flat_map(of_topic);
         let own = [Topic::Subscriptions, Topic::DeadLetters, Topic::Attempts];

@@ -111,6 +111,8 @@ async fn create(args: &CreateArgs) -> anyhow::Result<()> {
     let secret = Secret::of(rand::random());
     let now = service::clock::now().into();
     let new = setting(draft.build(args.reach.reach(), id, secret, now))?;
+    // Without the topic there is no error but a write that is never acknowledged.
+    subscriptions::exists(&cluster, id)?;
     let producer = Producer::new(&cluster, ACK_WITHIN)?;
     let created = subscriptions::create(&cluster, &producer, &new).await;
     created.context("write the subscription")?;

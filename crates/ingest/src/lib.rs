@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{error, info};
 
 pub use admission::is_timely;
 pub use config::{Config, ReplayWindow, SourcesFile};
@@ -51,7 +51,7 @@ impl Ingest {
         info!(sources = sources.iter().count(), "sources read");
         for source in sources.not_live(service::clock::now().into()) {
             let source = &*source.id;
-            warn!(source, "no secret counts now, every delivery is refused");
+            error!(source, "no secret counts now, every delivery is refused");
         }
         config.check_room(&sources)?;
         let metrics = IngestMetrics::register(metrics);

@@ -148,7 +148,7 @@ fn a_source_whose_secrets_are_all_expired_is_named_when_ingest_starts() {
     // Ends after it has read the sources.
     let output = cardea(&["ingest", "--sources", path, "--body-memory-max", "1"]);
     assert_eq!(output.status.code(), CONFIG);
-    let said = stderr(&output).lines().find(|line| line.contains("WARN"));
+    let said = stderr(&output).lines().find(|line| line.contains("ERROR"));
     assert!(
         said.is_some_and(|said| said.contains("source=\"hq\"")),
         "{}",
@@ -349,7 +349,7 @@ fn a_tool_says_where_it_looked_for_ingest() {
     assert_eq!(output.status.code(), Some(1));
     let said = stderr(&output);
     assert!(
-        said.contains("http://127.0.0.1:1 has not answered; see --url"),
+        said.contains("http://127.0.0.1:1 gave no complete answer; see --url"),
         "{said}"
     );
 }
