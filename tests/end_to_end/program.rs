@@ -92,14 +92,22 @@ impl Site {
 
     /// Runs a subcommand to its end and returns what it printed.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let (code, printed) = self.try_run(arguments);
+        assert_eq!(code, 0, "cardea {arguments:?}: {printed}");
+        printed
+    }
+
+    /// Runs a subcommand to its end and returns its exit code and what it printed; what it had to
+    /// remark is among the test's own output.
+    pub(crate) fn try_run(&self, arguments: &[&str]) -> (i32, String) {
         let output = self
             .command(arguments[0])
             .args(&arguments[1..])
+            .stderr(Stdio::inherit())
             .output()
             .unwrap();
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "cardea {arguments:?}: {errors}");
-        String::from_utf8(output.stdout).unwrap()
+        let printed = String::from_utf8(output.stdout).unwrap();
+        (output.status.code().unwrap(), printed)
     }
 
     fn command(&self, subcommand: &str) -> Command {
@@ -119,9 +127,17 @@ impl Site {
         self.console
     }
 
+    pub(crate) fn brokers(&self) -> &str {
+        self.kafka.brokers()
+    }
+
+    /// Returns the physical name of a topic or group.
+    pub(crate) fn topic(&self, logical: &str) -> String {
+        format!("{}{logical}", self.kafka.prefix())
+    }
+
     pub(crate) fn read(&self, topic: &str) -> Vec<OwnedRecord> {
-        let name = format!("{}{topic}", self.kafka.prefix());
-        read_topic(self.kafka.brokers(), &name, Isolation::ReadCommitted)
+        read_topic(self.brokers(), &self.topic(topic), Isolation::ReadCommitted)
     }
 
     /// Returns all canonical events.

@@ -1,5 +1,6 @@
 //! The program: the services, and the tools around them.
 
+mod audit;
 mod completions;
 mod exit;
 mod http;
@@ -44,6 +45,7 @@ enum Command {
     Simulate(simulate::Args),
     Verify(verify::Args),
     Tail(tail::Args),
+    Audit(audit::Args),
     Subscriptions(subscriptions::Args),
     Schemas(schemas::Args),
     Completions(completions::Args),
@@ -77,6 +79,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Simulate(args) => simulate::run(args).await,
             Command::Verify(args) => verify::run(&args),
             Command::Tail(args) => tail::run(&args),
+            Command::Audit(args) => audit::run(&args),
             Command::Subscriptions(args) => subscriptions::run(args).await,
             Command::Schemas(args) => schemas::run(args),
             Command::Completions(args) => completions::run(&args),

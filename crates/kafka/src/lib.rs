@@ -2,6 +2,7 @@
 //! read-process-write loop, compacted tables. Knows nothing of events, providers and HTTP.
 
 mod config;
+mod extent;
 mod failure;
 mod group;
 mod producer;
@@ -14,6 +15,7 @@ mod transactor;
 mod worker;
 
 pub use config::{Cluster, Config, ConfigError, InstanceConfig};
+pub use extent::{Extent, group_offsets};
 pub use failure::Failure;
 pub use group::{GroupConsumer, Partition, Polled, Rebalance};
 pub use producer::{Producer, SendError};

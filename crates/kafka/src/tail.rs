@@ -64,7 +64,7 @@ impl Tail {
     }
 }
 
-fn partitions(reader: &BaseConsumer, topic: &str) -> Result<Vec<i32>, Failure> {
+pub(crate) fn partitions(reader: &BaseConsumer, topic: &str) -> Result<Vec<i32>, Failure> {
     let metadata = reader
         .fetch_metadata(Some(topic), ASK)
         .map_err(|error| Failure::of("read metadata", error))?;

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -77,6 +78,42 @@ pub fn delete_group(brokers: &str, group: &str) -> bool {
     deleted
 }
 
+/// Writes a record to its partition, outside of any transaction; returns its offset.
+pub fn write_record(brokers: &str, topic: &str, record: &OwnedRecord) -> i64 {
+    let headers = OwnedHeaders::new_with_capacity(record.headers.len());
+    let headers = record
+        .headers
+        .iter()
+        .fold(headers, |headers, (key, value)| {
+            headers.insert(Header {
+                key,
+                value: Some(value),
+            })
+        });
+    let mut written = FutureRecord::<Vec<u8>, Vec<u8>>::to(topic)
+        .partition(record.partition)
+        .headers(headers);
+    written.key = record.key.as_ref();
+    written.payload = record.value.as_ref();
+    let producer: FutureProducer = client(brokers)
+        .create()
+        .expect("the producer's settings are valid");
+    let sent = on_own_thread(async || producer.send(written, DEADLINE).await);
+    sent.expect("write the record").offset
+}
+
+/// Moves a group's offset from outside; `false` while it still has members.
+pub fn commit_offset(brokers: &str, group: &str, topic: &str, partition: i32, next: i64) -> bool {
+    let consumer: BaseConsumer = client(brokers)
+        .set("group.id", group)
+        .create()
+        .expect("the consumer's settings are valid");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(next))
+        .expect("the offset is one");
+    consumer.commit(&list, CommitMode::Sync).is_ok()
+}
+
 /// Reads a topic to the end that it has now; empty when there is no such topic. Records are in order of
 /// partition and offset.
 ///
@@ -144,14 +181,19 @@ fn reader(brokers: &str, isolation: Isolation) -> BaseConsumer {
         Isolation::ReadCommitted => "read_committed",
         Isolation::ReadUncommitted => "read_uncommitted",
     };
-    ClientConfig::new()
-        .set("bootstrap.servers", brokers)
+    client(brokers)
         .set("group.id", "testkit")
         .set("enable.auto.commit", "false")
         .set("isolation.level", level)
         .set("fetch.wait.max.ms", "20")
         .create()
         .expect("the reader's settings are valid")
+}
+
+fn client(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers);
+    config
 }
 
 fn owned(message: &impl Message) -> OwnedRecord {
@@ -179,19 +221,23 @@ fn admin_options() -> AdminOptions {
     AdminOptions::new().operation_timeout(Some(DEADLINE))
 }
 
-/// On a thread of its own, for a test that calls this inside its runtime.
 fn with_admin(brokers: &str, work: impl AsyncFnOnce(&AdminClient<DefaultClientContext>) + Send) {
+    let admin = client(brokers)
+        .create()
+        .expect("the admin client's settings are valid");
+    on_own_thread(async || work(&admin).await);
+}
+
+/// For a test that calls this inside its runtime.
+fn on_own_thread<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let working = scope.spawn(|| {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("start a runtime");
-            let admin = ClientConfig::new()
-                .set("bootstrap.servers", brokers)
-                .create()
-                .expect("the admin client's settings are valid");
-            runtime.block_on(work(&admin));
+            runtime.block_on(work())
         });
-    });
+        working.join().expect("the work does not panic")
+    })
 }

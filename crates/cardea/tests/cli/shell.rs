@@ -37,6 +37,7 @@ fn help_names_every_command_and_goes_to_stdout() {
         "simulate",
         "verify",
         "tail",
+        "audit",
         "subscriptions",
         "schemas",
         "completions",

@@ -1,0 +1,255 @@
+//! What topics hold of a span of time, read from its first to its last record and no further.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::config::{Cluster, Isolation};
+use crate::failure::Failure;
+use crate::group::Partition;
+use crate::scan::{away, fatal_only};
+use crate::tail::partitions;
+
+const ASK: Duration = Duration::from_secs(10);
+const STEP: Duration = Duration::from_millis(100);
+/// No record and no end for so long: Kafka is away.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The offsets of a span of time, fixed when it is asked for, so that it can be read again and is
+/// the same. Committed records only; one of a transaction that is open then is waited for.
+pub struct Extent {
+    reader: BaseConsumer,
+    /// By topic and partition.
+    bounds: BTreeMap<String, BTreeMap<i32, Bounds>>,
+}
+
+/// From an offset up to, not with, another.
+#[derive(Clone, Copy, Debug)]
+struct Bounds {
+    start: i64,
+    end: i64,
+}
+
+impl Extent {
+    /// Finds what the topics, which must exist, hold of records stamped `from_ms` or later and
+    /// before `to_ms`, in milliseconds since the epoch; `None` is all that is there.
+    pub fn of(
+        cluster: &Cluster,
+        topics: &[String],
+        from_ms: Option<i64>,
+        to_ms: Option<i64>,
+    ) -> Result<Self, Failure> {
+        let make = |isolation| {
+            let made = cluster.reader(isolation);
+            made.map_err(|error| Failure::of("create reader", error))
+        };
+        let reader = make(Isolation::Committed)?;
+        // A reader of committed records would be told where the first open transaction begins.
+        let probe = make(Isolation::Uncommitted)?;
+        let mut all = TopicPartitionList::new();
+        for topic in topics {
+            for number in partitions(&probe, topic)? {
+                all.add_partition(topic, number);
+            }
+        }
+        let first = offsets(&probe, &all, Offset::Beginning)?;
+        let last = offsets(&probe, &all, Offset::End)?;
+        let stamped = |millis: Option<i64>, otherwise: &Offsets| match millis {
+            None => Ok(otherwise.clone()),
+            Some(millis) => offsets(&probe, &all, Offset::Offset(millis)),
+        };
+        let (from, to) = (stamped(from_ms, &first)?, stamped(to_ms, &last)?);
+        let mut bounds: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+        for (place, last) in last {
+            // Where no record is stamped so late there is no offset: the end is meant.
+            let at = |found: &Offsets| found.get(&place).copied().unwrap_or(last);
+            let within = Bounds {
+                start: at(&from),
+                end: at(&to),
+            };
+            let (topic, number) = place;
+            let of_topic = bounds.entry(topic).or_default();
+            of_topic.insert(number, within);
+        }
+        Ok(Self { reader, bounds })
+    }
+
+    /// Returns how many offsets it spans; transaction markers and removed records count as well.
+    pub fn offsets(&self) -> u64 {
+        let bounds = self.bounds.values().flat_map(BTreeMap::values);
+        let lengths = bounds.map(|bounds| bounds.end - bounds.start);
+        lengths
+            .filter_map(|length| u64::try_from(length).ok())
+            .sum()
+    }
+
+    /// Tells whether that offset is one of the span.
+    pub fn spans(&self, topic: &str, number: i32, offset: i64) -> bool {
+        let bounds = self
+            .bounds
+            .get(topic)
+            .and_then(|of_topic| of_topic.get(&number));
+        bounds.is_some_and(|bounds| (bounds.start..bounds.end).contains(&offset))
+    }
+
+    /// Hands out every record, topic by topic, in order within a partition. An error of `on_record`
+    /// ends it.
+    pub fn read(
+        &self,
+        mut on_record: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for (topic, bounds) in &self.bounds {
+            let mut open = bounds.clone();
+            open.retain(|_, bounds| bounds.start < bounds.end);
+            if open.is_empty() {
+                continue;
+            }
+            let mut starts = TopicPartitionList::with_capacity(open.len());
+            for (number, bounds) in &open {
+                starts
+                    .add_partition_offset(topic, *number, Offset::Offset(bounds.start))
+                    .map_err(|error| Failure::of("name an offset", error))?;
+            }
+            self.reader
+                .assign(&starts)
+                .map_err(|error| Failure::of("assign reader", error))?;
+            let ended = self.read_topic(topic, open, &mut on_record);
+            self.reader
+                .unassign()
+                .map_err(|error| Failure::of("unassign reader", error))?;
+            ended?;
+        }
+        Ok(())
+    }
+
+    fn read_topic(
+        &self,
+        topic: &str,
+        mut open: BTreeMap<i32, Bounds>,
+        on_record: &mut impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut deadline = Instant::now() + PATIENCE;
+        while !open.is_empty() {
+            match self.reader.poll(STEP) {
+                Some(Ok(record)) => {
+                    deadline = Instant::now() + PATIENCE;
+                    let number = record.partition();
+                    let Some(end) = open.get(&number).map(|bounds| bounds.end) else {
+                        continue;
+                    };
+                    if record.offset() < end {
+                        on_record(&record)?;
+                    }
+                    if record.offset() + 1 >= end {
+                        open.remove(&number);
+                        self.pause(topic, number)?;
+                    }
+                }
+                // Aborted records and markers at the end are shown to nobody. Before the end stands
+                // an open transaction.
+                Some(Err(KafkaError::PartitionEOF(number))) => {
+                    let stable = self.stable_end(topic, number)?;
+                    open.retain(|other, bounds| *other != number || stable < bounds.end);
+                }
+                Some(Err(error)) => fatal_only(error)?,
+                None => {}
+            }
+            if Instant::now() > deadline {
+                return Err(away("read to the end"));
+            }
+        }
+        Ok(())
+    }
+
+    fn stable_end(&self, topic: &str, number: i32) -> Result<i64, Failure> {
+        let mut one = TopicPartitionList::with_capacity(1);
+        one.add_partition(topic, number);
+        let found = offsets(&self.reader, &one, Offset::End)?;
+        Ok(found.into_values().next().unwrap_or_default())
+    }
+
+    /// What lies past the end is not fetched for nothing.
+    fn pause(&self, topic: &str, number: i32) -> Result<(), Failure> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition(topic, number);
+        self.reader
+            .pause(&list)
+            .map_err(|error| Failure::of("pause", error))
+    }
+}
+
+/// Offsets by topic and partition.
+type Offsets = BTreeMap<(String, i32), i64>;
+
+/// Asks for one offset of each partition: its first, its last, or that of a time, which stands
+/// where the offset does.
+fn offsets(
+    reader: &BaseConsumer,
+    partitions: &TopicPartitionList,
+    wanted: Offset,
+) -> Result<Offsets, Failure> {
+    let mut asked = partitions.clone();
+    asked
+        .set_all_offsets(wanted)
+        .and_then(|()| reader.offsets_for_times(asked, ASK))
+        .map_err(|error| Failure::of("find offsets", error))
+        .and_then(|found| known(&found))
+}
+
+/// Reads an answer: an error of a partition is an error, not "none".
+fn known(found: &TopicPartitionList) -> Result<Offsets, Failure> {
+    let mut offsets = Offsets::new();
+    for element in found.elements() {
+        element
+            .error()
+            .map_err(|error| Failure::of("find offsets", error))?;
+        if let Offset::Offset(offset) = element.offset() {
+            offsets.insert((element.topic().to_owned(), element.partition()), offset);
+        }
+    }
+    Ok(offsets)
+}
+
+/// Returns the stable offsets that a group has committed, without becoming a member of it.
+pub fn group_offsets(
+    cluster: &Cluster,
+    group: &str,
+    topics: &[String],
+) -> Result<BTreeMap<Partition, i64>, Failure> {
+    let reader: BaseConsumer = cluster
+        .client()
+        .set("group.id", group)
+        .set("isolation.level", Isolation::Committed.name())
+        .create()
+        .map_err(|error| Failure::of("create reader", error))?;
+    let mut list = TopicPartitionList::new();
+    for topic in topics {
+        for number in partitions(&reader, topic)? {
+            list.add_partition(topic, number);
+        }
+    }
+    let found = reader
+        .committed_offsets(list, ASK)
+        .map_err(|error| Failure::of("read committed offsets", error))?;
+    let partition = |(topic, number): (String, i32)| Partition {
+        topic: topic.into(),
+        number,
+    };
+    let offsets = known(&found)?.into_iter();
+    Ok(offsets
+        .map(|(place, offset)| (partition(place), offset))
+        .collect())
+}
+
+impl fmt::Debug for Extent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extent")
+            .field("bounds", &self.bounds)
+            .finish_non_exhaustive()
+    }
+}
