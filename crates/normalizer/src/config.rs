@@ -7,8 +7,18 @@ use std::time::Duration;
 pub struct DedupeWindow {
     /// For how long an event id is remembered, by the time of receipt; `seen` is kept longer by that.
     #[arg(long, env = "CARDEA_DEDUPE_WINDOW", default_value = "7d",
-          value_name = "TIME", value_parser = service::duration::parse)]
+          value_name = "TIME", value_parser = window)]
     pub dedupe_window: Duration,
+}
+
+/// A window of less than a second would know nothing; one of a thousand days is an error in typing.
+fn window(text: &str) -> Result<Duration, String> {
+    let window = service::duration::parse(text)?;
+    let days = window.as_secs() / 86_400;
+    if window < Duration::from_secs(1) || days >= 1_000 {
+        return Err("the window is at least 1s and less than 1000d".to_owned());
+    }
+    Ok(window)
 }
 
 /// Flags of the normalizer.

@@ -1,6 +1,6 @@
 //! The records of the `seen` topics: what each committed batch of a raw partition brought.
 //!
-//! Value: the batch's new event ids, 16 bytes each, in one piece. Headers, decimal digits: the raw
+//! Value: new event ids of the batch, 16 bytes each. Headers, decimal digits: the raw
 //! offsets that the batch covers (`first`, and `next`, the one after its last) and its
 //! `stream_time` in microseconds. A batch without new ids is recorded as well, so that the offsets
 //! can be found again when the group has lost them (kafka-rules 7).
@@ -79,11 +79,11 @@ pub(crate) fn write(
     number: i32,
     batch: &Batch,
 ) -> Result<(), Failure> {
-    let write = |ids: &[Uuid]| {
+    let write = |stream_time: Time, ids: &[Uuid]| {
         let entry = Entry {
             first: batch.first,
             next: batch.next,
-            stream_time: batch.stream_time,
+            stream_time,
             ids: ids.to_vec(),
         };
         let headers = entry.headers();
@@ -98,10 +98,15 @@ pub(crate) fn write(
             value: Some(&entry.value()),
         })
     };
-    if batch.ids().is_empty() {
-        return write(&[]);
+    for (stream_time, ids) in batch.runs() {
+        if ids.is_empty() {
+            write(stream_time, &[])?;
+        }
+        for chunk in ids.chunks(IDS_MAX) {
+            write(stream_time, chunk)?;
+        }
     }
-    batch.ids().chunks(IDS_MAX).try_for_each(write)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::outgoing::outgoing_of;
 use crate::quarantine;
-use crate::seen::Seen;
+use crate::seen::{Seen, Window};
 
 /// A clock that is far ahead must not push ids out of the window: stream time follows
 /// `received_at` at most so far beyond the present.
@@ -28,7 +28,7 @@ const FUTURE_SKEW_US: i64 = 5 * 60 * 1_000_000;
 pub(crate) struct Normalize {
     scanner: Scanner,
     names: Names,
-    window: Duration,
+    window: Window,
     clock: fn() -> Time,
     metrics: Metrics,
     partitions: HashMap<Partition, State>,
@@ -52,7 +52,7 @@ impl Normalize {
         Ok(Self {
             scanner: Scanner::new(cluster)?,
             names: Names::new(cluster),
-            window,
+            window: Window::new(window),
             clock,
             metrics,
             partitions: HashMap::new(),
@@ -159,7 +159,9 @@ impl Stage for Normalize {
             };
             let before = state.seen.len();
             batch.count(&self.metrics, state.provider);
-            state.seen.absorb(batch.stream_time, batch.into_ids());
+            for (stream_time, ids) in batch.runs() {
+                state.seen.absorb(stream_time, ids.iter().copied());
+            }
             let grown = count(state.seen.len()) - count(before);
             self.metrics.seen_ids(state.provider).add(grown);
         }
@@ -200,12 +202,12 @@ impl Normalize {
         let seen = &state.seen;
         let batch = state
             .batch
-            .get_or_insert_with(|| Batch::starting_at(record.offset(), stream_time));
+            .get_or_insert_with(|| Batch::starting_at(record.offset(), stream_time, self.window));
         match mapped {
             Ok(outgoing) => {
                 for outgoing in outgoing {
                     let id = outgoing.event.envelope.event_id;
-                    if seen.contains(id) || !batch.remember(id) {
+                    if seen.contains(id, stream_time) || !batch.remember(id, stream_time) {
                         batch.duplicates += 1;
                     } else {
                         let topic = outgoing.event.body.topic();
