@@ -6,5 +6,6 @@ mod audit;
 mod crash;
 mod main_job;
 mod program;
+mod quarantine;
 mod readme;
 mod sender;

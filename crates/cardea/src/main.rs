@@ -6,6 +6,7 @@ mod exit;
 mod http;
 mod mapping;
 mod output;
+mod quarantine;
 mod reach;
 mod sample;
 mod schemas;
@@ -46,6 +47,7 @@ enum Command {
     Verify(verify::Args),
     Tail(tail::Args),
     Audit(audit::Args),
+    Quarantine(quarantine::Args),
     Subscriptions(subscriptions::Args),
     Schemas(schemas::Args),
     Completions(completions::Args),
@@ -80,6 +82,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Verify(args) => verify::run(&args),
             Command::Tail(args) => tail::run(&args),
             Command::Audit(args) => audit::run(&args),
+            Command::Quarantine(args) => quarantine::run(args).await,
             Command::Subscriptions(args) => subscriptions::run(args).await,
             Command::Schemas(args) => schemas::run(args),
             Command::Completions(args) => completions::run(&args),

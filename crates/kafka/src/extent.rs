@@ -193,6 +193,9 @@ fn offsets(
     partitions: &TopicPartitionList,
     wanted: Offset,
 ) -> Result<Offsets, Failure> {
+    if partitions.count() == 0 {
+        return Ok(Offsets::new());
+    }
     let mut asked = partitions.clone();
     asked
         .set_all_offsets(wanted)

@@ -6,7 +6,7 @@ mod ledger;
 pub mod metrics;
 mod names;
 mod outgoing;
-mod quarantine;
+pub mod quarantine;
 mod seen;
 mod stage;
 

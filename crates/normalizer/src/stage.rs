@@ -233,6 +233,7 @@ impl Normalize {
                 batch.quarantined.push(unmappable.reason);
             }
         }
+        quarantine::resolve(out, &self.names.quarantine[&state.provider], record)?;
         batch.cover(record.offset(), stream_time);
         Ok(())
     }

@@ -38,6 +38,7 @@ fn help_names_every_command_and_goes_to_stdout() {
         "verify",
         "tail",
         "audit",
+        "quarantine",
         "subscriptions",
         "schemas",
         "completions",
