@@ -1,10 +1,10 @@
 //! A member of a consumer group whose rebalances wait until the worker is ready for them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
@@ -56,6 +56,10 @@ pub struct GroupConsumer {
 #[derive(Default)]
 struct Deferred {
     events: Mutex<VecDeque<Rebalance>>,
+    /// The one that was handed out and not answered yet.
+    unanswered: Mutex<Option<Rebalance>>,
+    /// What is being read: the group may have given more, whose state is not rebuilt yet.
+    assigned: Mutex<BTreeSet<Partition>>,
     closing: AtomicBool,
     /// The group waits for one answer while closing; a second one would ask a thread that is gone
     /// and wait for ever (librdkafka queues a revocation behind an assignment not yet seen).
@@ -132,7 +136,7 @@ impl GroupConsumer {
         let found = self
             .consumer
             .committed_offsets(list(partitions), ASK)
-            .map_err(|error| Failure::of("read committed offsets", error))?;
+            .map_err(|error| self.failure("read committed offsets", error))?;
         partitions
             .iter()
             .map(|partition| offset_in(&found, partition))
@@ -146,22 +150,28 @@ impl GroupConsumer {
             .map_err(|error| self.failure("read watermarks", error))
     }
 
-    /// Answers an assignment: starts reading each partition there, or at its end if it is to be
-    /// sought later. An assignment of nothing wants its answer as well.
-    pub fn assign(&self, starts: &[(Partition, Option<i64>)]) -> Result<(), Failure> {
-        let mut list = TopicPartitionList::with_capacity(starts.len());
-        for (partition, start) in starts {
-            let offset = start.map_or(Offset::End, Offset::Offset);
-            list.add_partition_offset(&partition.topic, partition.number, offset)
-                .map_err(|error| Failure::of("name an offset", error))?;
-        }
+    /// Answers an assignment: starts reading these partitions there. An assignment of nothing wants
+    /// its answer as well; the others begin with [`GroupConsumer::read_from`].
+    pub fn assign(&self, starts: &[(Partition, i64)]) -> Result<(), Failure> {
         self.consumer
-            .incremental_assign(&list)
-            .map_err(|error| self.failure("assign", error))
+            .incremental_assign(&list_at(starts)?)
+            .map_err(|error| self.failure("assign", error))?;
+        self.consumer.context().unanswered().take();
+        let started = starts.iter().map(|(partition, _)| partition.clone());
+        self.consumer.context().assigned().extend(started);
+        Ok(())
     }
 
-    /// Reads an assigned partition from there on.
-    pub fn seek(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
+    /// Reads a partition that the group has given from there on, whether it was read before or not.
+    pub fn read_from(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
+        if self.consumer.context().assigned().contains(partition) {
+            self.seek(partition, offset)
+        } else {
+            self.assign(&[(partition.clone(), offset)])
+        }
+    }
+
+    fn seek(&self, partition: &Partition, offset: i64) -> Result<(), Failure> {
         let list = list_at(&[(partition.clone(), offset)])?;
         let sought = self.consumer.seek_partitions(list, ASK);
         let sought = sought.map_err(|error| self.failure("seek", error))?;
@@ -190,9 +200,20 @@ impl GroupConsumer {
 
     /// Gives partitions back to the group.
     pub fn release(&self, partitions: &[Partition]) -> Result<(), Failure> {
+        let read = self.consumer.context().take(partitions);
         self.consumer
-            .incremental_unassign(&list(partitions))
-            .map_err(|error| self.failure("release", error))
+            .incremental_unassign(&list(&read))
+            .map_err(|error| self.failure("release", error))?;
+        self.consumer.context().unanswered().take();
+        Ok(())
+    }
+
+    /// Fails if the member has failed for good, which some calls do not tell but wait for.
+    pub fn ensure_member(&self) -> Result<(), Failure> {
+        match self.consumer.client().fatal_error() {
+            Some((code, _)) => Err(self.failure("poll", KafkaError::MessageConsumptionFatal(code))),
+            None => Ok(()),
+        }
     }
 
     /// Errors of polling that only say that Kafka is away heal by themselves.
@@ -269,10 +290,32 @@ fn offset_in(found: &TopicPartitionList, partition: &Partition) -> Result<Option
 
 impl Deferred {
     fn next(&self) -> Option<Rebalance> {
-        self.queue().pop_front()
+        let next = self.queue().pop_front();
+        if next.is_some() {
+            self.unanswered().clone_from(&next);
+        }
+        next
     }
 
-    fn queue(&self) -> std::sync::MutexGuard<'_, VecDeque<Rebalance>> {
+    fn unanswered(&self) -> MutexGuard<'_, Option<Rebalance>> {
+        let held = self.unanswered.lock();
+        held.expect("no holder of this lock panics")
+    }
+
+    fn assigned(&self) -> MutexGuard<'_, BTreeSet<Partition>> {
+        self.assigned.lock().expect("no holder of this lock panics")
+    }
+
+    /// Returns those that are being read: librdkafka refuses to unassign others.
+    fn take(&self, partitions: &[Partition]) -> Vec<Partition> {
+        let mut assigned = self.assigned();
+        let read = partitions
+            .iter()
+            .filter(|partition| assigned.remove(*partition));
+        read.cloned().collect()
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Rebalance>> {
         self.events.lock().expect("no holder of this lock panics")
     }
 }
@@ -286,6 +329,14 @@ impl ConsumerContext for Deferred {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
+        let partitions: Vec<_> = list
+            .elements()
+            .iter()
+            .map(|element| Partition {
+                topic: element.topic().into(),
+                number: element.partition(),
+            })
+            .collect();
         if self.closing.load(Ordering::Acquire) {
             // The worker has let go of its state; nobody else will answer.
             if self.answered_closing.swap(true, Ordering::AcqRel) {
@@ -295,21 +346,13 @@ impl ConsumerContext for Deferred {
                 RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                     consumer.incremental_assign(list)
                 }
-                _ => consumer.incremental_unassign(list),
+                _ => consumer.incremental_unassign(&self::list(&self.take(&partitions))),
             };
             if let Err(error) = answered {
                 debug!(%error, "answer while closing");
             }
             return;
         }
-        let partitions = list
-            .elements()
-            .iter()
-            .map(|element| Partition {
-                topic: element.topic().into(),
-                number: element.partition(),
-            })
-            .collect();
         let event = match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => Rebalance::Assigned(partitions),
             _ if consumer.assignment_lost() => Rebalance::Lost(partitions),
@@ -324,7 +367,9 @@ impl Drop for GroupConsumer {
     fn drop(&mut self) {
         let context = self.consumer.context();
         context.closing.store(true, Ordering::Release);
-        while let Some(event) = context.next() {
+        let unanswered = context.unanswered().take();
+        let queued = std::iter::from_fn(|| context.next());
+        for event in unanswered.into_iter().chain(queued) {
             let answered = match event {
                 Rebalance::Assigned(_) => self.assign(&[]),
                 Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {

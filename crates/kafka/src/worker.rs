@@ -290,7 +290,7 @@ impl<S: Stage> Worker<S> {
         if at_start {
             info!("transaction did not take place");
             for (partition, offset) in self.stage.refused() {
-                self.consumer.seek(&partition, offset)?;
+                self.consumer.read_from(&partition, offset)?;
                 if let Some(progress) = self.owned.get_mut(&partition) {
                     progress.taken = None;
                 }
@@ -372,6 +372,7 @@ impl<S: Stage> Worker<S> {
     }
 
     fn try_refresh(&mut self) -> Result<(), Failure> {
+        self.consumer.ensure_member()?;
         match self.consumer.poll(Duration::ZERO)? {
             Polled::Rebalance(event) => return self.rebalance(event),
             Polled::Record(record) => {
@@ -389,7 +390,7 @@ impl<S: Stage> Worker<S> {
         }
         while let Some(partition) = self.stale.first().cloned() {
             let start = self.rebuild(&partition)?;
-            self.consumer.seek(&partition, start)?;
+            self.consumer.read_from(&partition, start)?;
             self.stale.remove(&partition);
         }
         Ok(())
@@ -409,10 +410,12 @@ impl<S: Stage> Worker<S> {
                 self.let_go(&partitions)
             }
             Rebalance::Lost(partitions) => {
-                warn!(partitions = partitions.len(), "partitions lost");
+                warn!(
+                    partitions = partitions.len(),
+                    "partitions lost, joining anew"
+                );
                 self.let_go(&partitions)?;
-                self.reassign();
-                Ok(())
+                self.rejoin()
             }
         }
     }
@@ -430,25 +433,30 @@ impl<S: Stage> Worker<S> {
         }
     }
 
-    /// Rebuilds the partitions and begins to read them; those whose state Kafka does not tell now
-    /// are stale.
+    /// Rebuilds the partitions and begins to read them. From the first on whose state Kafka does not
+    /// tell now they are stale: the group waits for the answer, and each question may take long.
     fn take_over(&mut self, partitions: Vec<Partition>) -> Result<(), Failure> {
         let mut starts = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            let start = match self.rebuild(&partition) {
-                Ok(start) => Some(start),
+        let mut rest = partitions.into_iter();
+        for partition in rest.by_ref() {
+            match self.rebuild(&partition) {
+                Ok(start) => starts.push((partition, start)),
                 Err(Failure::Unclear { step, source }) => {
-                    warn!(step, error = %source, %partition, "kafka away, partition is rebuilt later");
-                    self.stage.revoke(&partition);
-                    self.owned.insert(partition.clone(), Progress::default());
-                    self.stale.insert(partition.clone());
-                    None
+                    warn!(step, error = %source, %partition, "kafka away, partitions are rebuilt later");
+                    self.rebuild_later(partition);
+                    break;
                 }
                 Err(fatal @ Failure::Fatal { .. }) => return Err(fatal),
-            };
-            starts.push((partition, start));
+            }
         }
+        rest.for_each(|partition| self.rebuild_later(partition));
         self.consumer.assign(&starts)
+    }
+
+    fn rebuild_later(&mut self, partition: Partition) {
+        self.stage.revoke(&partition);
+        self.owned.insert(partition.clone(), Progress::default());
+        self.stale.insert(partition);
     }
 
     fn let_go(&mut self, partitions: &[Partition]) -> Result<(), Failure> {

@@ -59,6 +59,8 @@ async fn a_transaction_whose_answers_are_lost_neither_loses_nor_repeats() {
     let (setting, proxy) = Setting::proxied();
     let stop = Stop::default();
     proxy.next(Api::InitProducerId, Way::Answer, Fate::Cut);
+    // The first partitions are given to the worker while it cannot find out where to begin.
+    proxy.next(Api::OffsetFetch, Way::Answer, Fate::Drop);
     let worker = setting.worker("a", &stop);
     let mut count = 0;
     for (api, way, fate) in FAULTS {

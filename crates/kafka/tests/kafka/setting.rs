@@ -272,10 +272,10 @@ pub(crate) fn member(
     keep.insert(joined).metadata().unwrap()
 }
 
-pub(crate) fn from_the_beginning(partitions: &[Partition]) -> Vec<(Partition, Option<i64>)> {
+pub(crate) fn from_the_beginning(partitions: &[Partition]) -> Vec<(Partition, i64)> {
     partitions
         .iter()
-        .map(|partition| (partition.clone(), Some(0)))
+        .map(|partition| (partition.clone(), 0))
         .collect()
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
     Produce,
+    OffsetFetch,
     InitProducerId,
     AddPartitionsToTxn,
     AddOffsetsToTxn,
@@ -61,6 +62,7 @@ impl Api {
     const fn key(self) -> i16 {
         match self {
             Self::Produce => 0,
+            Self::OffsetFetch => 9,
             Self::InitProducerId => 22,
             Self::AddPartitionsToTxn => 24,
             Self::AddOffsetsToTxn => 25,
