@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::BorrowedMessage;
+use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::{debug, warn};
@@ -255,6 +255,18 @@ impl GroupConsumer {
             _ => None,
         }
     }
+}
+
+/// Returns the headers of a record, one without a value as if it were empty.
+pub fn headers_of<'a>(
+    record: &'a BorrowedMessage<'_>,
+) -> impl Iterator<Item = (&'a str, &'a [u8])> + Clone {
+    let headers = record.headers();
+    let count = headers.map_or(0, |headers| headers.count());
+    (0..count).filter_map(move |index| {
+        let header = headers?.get(index);
+        Some((header.key, header.value.unwrap_or_default()))
+    })
 }
 
 fn list(partitions: &[Partition]) -> TopicPartitionList {

@@ -9,7 +9,7 @@
 
 mod held;
 
-use kafka::{BorrowedMessage, Failure, Headers as _, Message, Record, Transactor};
+use kafka::{BorrowedMessage, Failure, Message, Record, Transactor, headers_of};
 use providers::Unmappable;
 
 pub use held::{Held, NotRetried, Whole, each, list, retry};
@@ -77,18 +77,11 @@ pub(crate) fn resolve(
 
 /// The headers that the delivery was kept with.
 fn came_with<'a>(record: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-    all(record).filter(|(name, _)| !OWN.contains(name))
+    headers_of(record).filter(|(name, _)| !OWN.contains(name))
 }
 
 fn header<'a>(record: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a [u8]> {
-    all(record)
+    headers_of(record)
         .find(|(found, _)| *found == name)
         .map(|(_, value)| value)
-}
-
-fn all<'a>(record: &'a BorrowedMessage<'_>) -> impl Iterator<Item = (&'a str, &'a [u8])> {
-    let headers = record.headers().into_iter();
-    headers
-        .flat_map(|headers| headers.iter())
-        .map(|header| (header.key, header.value.unwrap_or_default()))
 }

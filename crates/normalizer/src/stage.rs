@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use events::{Provider, RawPosition, Time};
 use kafka::{
-    BorrowedMessage, Cluster, Failure, Headers as _, Message, Partition, Reached, Scanner, Stage,
-    Transactor,
+    BorrowedMessage, Cluster, Failure, Message, Partition, Reached, Scanner, Stage, Transactor,
+    headers_of,
 };
 use providers::Raw;
 use tracing::{debug, warn};
@@ -288,17 +288,6 @@ fn start_of(
         }
         (None, None) => Ok(earliest),
     }
-}
-
-fn headers_of<'a>(
-    record: &'a BorrowedMessage<'_>,
-) -> impl Iterator<Item = (&'a str, &'a [u8])> + Clone {
-    let headers = record.headers();
-    let count = headers.map_or(0, |headers| headers.count());
-    (0..count).filter_map(move |index| {
-        let header = headers?.get(index);
-        Some((header.key, header.value.unwrap_or_default()))
-    })
 }
 
 #[cfg(test)]

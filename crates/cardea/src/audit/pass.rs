@@ -7,7 +7,7 @@ use anyhow::bail;
 use events::{CanonicalTopic, Event, Provider, RawPosition, Time, Topic, wire};
 use indicatif::{ProgressBar, ProgressStyle};
 use kafka::{
-    BorrowedMessage, Cluster, Extent, Failure, Headers, Message, Partition, group_offsets,
+    BorrowedMessage, Cluster, Extent, Failure, Message, Partition, group_offsets, headers_of,
 };
 use providers::{Mapped, Raw, Unmappable};
 
@@ -266,14 +266,8 @@ fn mapped(record: &BorrowedMessage<'_>, place: Place) -> Result<(Time, Vec<Mappe
         offset: place.offset,
         index: 0,
     };
-    let headers: Vec<(&str, &[u8])> = record
-        .headers()
-        .into_iter()
-        .flat_map(Headers::iter)
-        .map(|header| (header.key, header.value.unwrap_or_default()))
-        .collect();
     let body = record.payload().unwrap_or_default();
-    let raw = Raw::parse(place.provider, position, headers.iter().copied(), body)?;
+    let raw = Raw::parse(place.provider, position, headers_of(record), body)?;
     let received_at = raw.received_at;
     Ok((received_at, providers::map(&raw)?))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kafka::{Failure, GroupConsumer, Polled, Rebalance, Transactor};
+use kafka::{Failure, GroupConsumer, Message, Polled, Rebalance, Transactor};
 use testkit::wait_until;
 
 use crate::setting::{DEADLINE, Setting, from_the_beginning, wait_for_assignment};
@@ -81,4 +81,38 @@ async fn a_member_may_be_dropped_at_any_moment() {
         drop(old);
         drop(new);
     }
+}
+
+/// A partition whose state is not rebuilt must not be begun anywhere: what was begun at its end and
+/// sought later has lost what came in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_was_given_is_read_from_where_it_is_told_and_not_before() {
+    let setting = Setting::new(&[("in", 1)]);
+    let group = setting.cluster.topic("group");
+    let topics = [setting.cluster.topic("in")];
+    let member = GroupConsumer::join(&setting.cluster, &group, "late", &topics).unwrap();
+    let given = async || match member.poll(Duration::from_millis(50)).unwrap() {
+        Polled::Rebalance(Rebalance::Assigned(partitions)) => !partitions.is_empty(),
+        Polled::Rebalance(_) | Polled::Record(_) | Polled::Nothing | Polled::OutOfRange => false,
+    };
+    wait_until("an assignment", DEADLINE, given).await;
+    member.assign(&[]).unwrap();
+    setting.produce(0..10);
+    for _ in 0..20 {
+        let polled = member.poll(Duration::from_millis(50)).unwrap();
+        assert!(
+            !matches!(polled, Polled::Record(_)),
+            "read before it was told"
+        );
+    }
+    member.read_from(&setting.partition("in"), 0).unwrap();
+    let mut offsets = Vec::new();
+    let read = async || {
+        if let Polled::Record(record) = member.poll(Duration::from_millis(50)).unwrap() {
+            offsets.push(record.offset());
+        }
+        offsets.len() == 10
+    };
+    wait_until("all records", DEADLINE, read).await;
+    assert_eq!(offsets, Vec::from_iter(0..10));
 }

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use events::{Provider, Time, Topic};
-use kafka::{BorrowedMessage, Cluster, Extent, Failure, Message, Producer, Record, SendError};
+use events::{Provider, RawPosition, Time, Topic};
+use kafka::{
+    BorrowedMessage, Cluster, Extent, Failure, Message, Producer, Record, SendError, headers_of,
+};
+use providers::Raw;
 
 use super::{DETAIL, RAW_KEY, RAW_PARTITION, RAW_TOPIC, REASON, RETRY_OF, came_with, header};
 
@@ -115,14 +118,23 @@ fn extent(cluster: &Cluster, providers: &[Provider]) -> Result<Extent, Failure> 
 }
 
 fn held_of(record: &BorrowedMessage<'_>, provider: Provider) -> Held {
-    let micros = text(header(record, "received_at")).parse().ok();
+    let position = RawPosition {
+        topic: String::new(),
+        partition: record.partition(),
+        offset: record.offset(),
+        index: 0,
+    };
+    // Without its headers it may be here for just that.
+    let raw = Raw::parse(provider, position, headers_of(record), &[]).ok();
     Held {
         position: text(record.key()),
         provider,
         reason: text(header(record, REASON)),
         detail: text(header(record, DETAIL)),
-        source: text(header(record, "source")),
-        received_at: micros.and_then(|micros| Time::from_micros(micros).ok()),
+        source: raw
+            .as_ref()
+            .map_or(String::new(), |raw| raw.source.to_owned()),
+        received_at: raw.map(|raw| raw.received_at),
         place: (record.partition(), record.offset()),
     }
 }
