@@ -115,6 +115,7 @@ impl Extent {
                     .add_partition_offset(topic, *number, Offset::Offset(bounds.start))
                     .map_err(|error| Failure::of("name an offset", error))?;
             }
+            self.wait_until_stable(topic, &starts, &open)?;
             self.reader
                 .assign(&starts)
                 .map_err(|error| Failure::of("assign reader", error))?;
@@ -150,11 +151,9 @@ impl Extent {
                         self.pause(topic, number)?;
                     }
                 }
-                // Aborted records and markers at the end are shown to nobody. Before the end stands
-                // an open transaction.
+                // All to the end was stable before: what is left are aborted records and markers.
                 Some(Err(KafkaError::PartitionEOF(number))) => {
-                    let stable = self.stable_end(topic, number)?;
-                    open.retain(|other, bounds| *other != number || stable < bounds.end);
+                    open.remove(&number);
                 }
                 Some(Err(error)) => fatal_only(error)?,
                 None => {}
@@ -166,11 +165,29 @@ impl Extent {
         Ok(())
     }
 
-    fn stable_end(&self, topic: &str, number: i32) -> Result<i64, Failure> {
-        let mut one = TopicPartitionList::with_capacity(1);
-        one.add_partition(topic, number);
-        let found = offsets(&self.reader, &one, Offset::End)?;
-        Ok(found.into_values().next().unwrap_or_default())
+    /// Waits until no transaction that is open reaches below the ends.
+    fn wait_until_stable(
+        &self,
+        topic: &str,
+        partitions: &TopicPartitionList,
+        open: &BTreeMap<i32, Bounds>,
+    ) -> Result<(), Failure> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            // A reader of committed records is told where the first open transaction begins.
+            let stable = offsets(&self.reader, partitions, Offset::End)?;
+            let reached = |(number, bounds): (&i32, &Bounds)| {
+                let stable = stable.get(&(topic.to_owned(), *number));
+                stable.is_some_and(|stable| *stable >= bounds.end)
+            };
+            if open.iter().all(reached) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(away("wait for open transactions"));
+            }
+            std::thread::sleep(STEP);
+        }
     }
 
     /// What lies past the end is not fetched for nothing.

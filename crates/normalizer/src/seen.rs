@@ -1,8 +1,8 @@
 //! The event ids of one raw partition that have come out already.
 //!
 //! Exact within the window: an id is known until the partition's stream time, the highest
-//! `received_at` so far, is a whole window past the one it came out at, and forgotten within two
-//! seconds. The wall clock plays no
+//! `received_at` so far, is a whole window past the one it came out at, and no more than 62 s longer:
+//! a batch remembers its ids by the minute. The wall clock plays no
 //! part, so a backlog neither widens nor narrows the window (kafka-rules 8).
 //!
 //! Memory: 21 bytes for each place of a hash table that is between 7/16 and 7/8 full, which is 24

@@ -54,14 +54,15 @@ impl Span {
             let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
             time.saturating_add_micros(-micros).millis()
         };
-        let raw_from = from.map(|from| before(from, window));
-        let out_from = from.map(|from| before(from, window.saturating_add(SKEW)));
+        let back = window.saturating_add(SKEW);
+        let raw_from = from.map(|from| before(from, back));
+
         // First how far the normalizer has come: all that it wrote until then is in the topics.
         let reached = group_offsets(cluster, &cluster.topic("normalizer"), &raw)?;
         Ok(Self {
             raw: Extent::of(cluster, &raw, raw_from, to.map(Time::millis))?,
-            canonical: Extent::of(cluster, &canonical, out_from, None)?,
-            quarantine: Extent::of(cluster, &quarantine, out_from, None)?,
+            canonical: Extent::of(cluster, &canonical, raw_from, None)?,
+            quarantine: Extent::of(cluster, &quarantine, raw_from, None)?,
             reached,
             raw_topics,
             canonical_topics,
@@ -113,9 +114,7 @@ impl Span {
             }
         }
         for (id, place) in missing {
-            if !quarantined.contains(&Place { index: 0, ..place }) {
-                findings.lost.add(id, place);
-            }
+            findings.lost.add(id, place);
         }
         progress.finish_and_clear();
         Ok(Some(findings))
@@ -170,7 +169,8 @@ impl Span {
                 findings.pending += u64::from(pending);
                 findings.quarantined += u64::from(quarantined.contains(&place));
             }
-            if pending {
+            // What is, or was, in quarantine comes out of its retry, if it does.
+            if pending || quarantined.contains(&place) {
                 return Ok(());
             }
             match mapped(record, place) {
@@ -189,7 +189,7 @@ impl Span {
                         judge.told(&told, findings);
                     }
                 }
-                Err(_) if first_time && in_span && !quarantined.contains(&place) => {
+                Err(_) if first_time && in_span => {
                     findings.not_quarantined.add_record(place);
                 }
                 Err(_) => {}
