@@ -115,14 +115,11 @@ impl Scanner {
     }
 }
 
+/// A broker that has just started may not know the partition yet, so that a missing one is no
+/// reason to end; a number of partitions that differs is found at start.
 fn watermarks(consumer: &BaseConsumer, partition: &Partition) -> Result<(i64, i64), Failure> {
     let asked = consumer.fetch_watermarks(&partition.topic, partition.number, ASK);
-    asked.map_err(|error| match error.rdkafka_error_code() {
-        Some(RDKafkaErrorCode::UnknownPartition) => Failure::fatal(format!(
-            "{partition} does not exist: give its topic as many partitions as the one it is kept for"
-        )),
-        _ => Failure::of("read watermarks", error),
-    })
+    asked.map_err(|error| Failure::of("read watermarks", error))
 }
 
 /// Errors of polling that only say that Kafka is away are waited out; a position outside of its
