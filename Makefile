@@ -1,7 +1,8 @@
 # `make help` says what there is.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint fmt clippy docs deny tools accept-main-job
+.PHONY: help up down test lint fmt clippy docs deny tools accept-main-job \
+	chaos-normalizer accept-normalizer
 
 nextest_version := 0.9.151
 deny_version := 0.20.2
@@ -54,4 +55,7 @@ $(tools)/deny-$(deny_version):
 	@touch $@
 
 accept-main-job: ## proves the main job: prints each of its lines with figure and pass or fail
-	@tests/accept/main-job
+	@tests/accept/run main_job
+
+chaos-normalizer: ## breaks normalizers and a three-node Kafka under load for some minutes, then audits
+	@tests/accept/run chaos

@@ -7,32 +7,17 @@ from collections import Counter
 
 from ident import Idents
 from kafka_read import Topics
-from kinds import all_kinds
 from product import Product
 from receiver import read
 from report import Report
 from sender import Sender
 from stack import wait_until
 from traces import Trace, trace
-from wires import Request
+from traffic import Mix
 
 CONNECTIONS = 24
 SEND_S, READ_S, RECEIVE_S = 600.0, 300.0, 300.0
 FIRST = 0x100_0000
-
-# One event each, of every provider and every canonical topic but account.
-MIX = [
-    ("glofox", "MEMBER_ACCESS_INFO_UPDATED"),
-    ("genea", "SEQUR_ACCESS_GRANTED live shape"),
-    ("alocity", "door.state"),
-    ("gxp", "access-event"),
-    ("accessgrid", "ag.access_pass.activated"),
-    ("genea", "SEQUR_ACCESS_DENIED_INVALID_PIN"),
-    ("cvent", "InviteeOrGuestCancelled"),
-    ("gxp", "out: access.granted"),
-    ("alocity", "accesslog.created 0"),
-    ("gxp", "mqtt-gateway-status online"),
-]
 
 
 class Crash:
@@ -41,12 +26,10 @@ class Crash:
         self._product = product
         self._topics = topics
         self._idents = idents
-        by_name = {(kind.provider, kind.name): kind for kind in all_kinds()}
-        self._mix = [by_name[name] for name in MIX]
-        self._signed_at_s = int(time.time())
+        self._mix = Mix(idents, FIRST)
 
     def run(self, total: int) -> None:
-        sender = Sender(self._product.ingest, total, self._request, SEND_S)
+        sender = Sender(self._product.ingest, range(total), self._mix.request, SEND_S)
         down_s = self._send(sender, total)
         log = sender.log
         figure = f"{len(log.accepted)} of {total} accepted, {len(log.retried)} after a failure, "
@@ -58,10 +41,6 @@ class Crash:
         found = trace(self._topics, self._product.registry, self._idents)
         self._canonical(found, log.accepted, total)
         self._received(found, total)
-
-    def _request(self, number: int) -> Request:
-        kind = self._mix[number % len(self._mix)]
-        return kind.request(self._idents.of(FIRST + number), self._signed_at_s)
 
     def _send(self, sender: Sender, total: int) -> float:
         """Sends all, with a crash in the middle; returns for how many seconds it was not ready."""
@@ -89,7 +68,7 @@ class Crash:
         duplicated = sum(events > 1 for events in count.values())
         forged = sum(n not in accepted for n in count) + len(found.strange)
         wrong_type = sum(
-            event.ce_type not in self._mix[n % len(self._mix)].ce_types
+            event.ce_type not in self._mix.kind(n).ce_types
             for n in count
             for event in found.events[FIRST + n]
         )

@@ -24,11 +24,18 @@ Position = tuple[str, int, int]
 Ends = dict[tuple[str, int], int]
 
 
+def client(brokers: str) -> dict[str, Any]:
+    """Settings of a client whose brokers come and go: that is no news."""
+    return {"bootstrap.servers": brokers, "log_level": 2}
+
+
 @dataclass(frozen=True)
 class Event:
     """A canonical record: its headers, and its value as a stock deserializer reads it."""
 
     topic: str
+    partition: int
+    key: bytes
     ce_type: str
     ce_id: str
     value: dict[str, Any]
@@ -38,13 +45,18 @@ class Event:
         raw = self.value["raw"]
         return (raw["topic"].rpartition("raw.")[2], raw["partition"], raw["offset"])
 
+    @property
+    def index(self) -> int:
+        """Its place within its delivery."""
+        return self.value["raw"]["index"]
+
 
 class Topics:
     """The topics of one prefix."""
 
     def __init__(self, brokers: str, prefix: str) -> None:
         self._brokers = brokers
-        self._admin = AdminClient({"bootstrap.servers": brokers})
+        self._admin = AdminClient(client(brokers))
         self.prefix = prefix
 
     def raw(self) -> dict[Position, bytes]:
@@ -56,7 +68,7 @@ class Topics:
         return bodies
 
     def canonical(self, registry: str) -> list[Event]:
-        """Every committed canonical record."""
+        """Every committed canonical record; those of a partition in their order."""
         decode = AvroDeserializer(SchemaRegistryClient({"url": registry}))
         return [self._event(message, decode) for message in self._scan(CANONICAL, "read_committed")]
 
@@ -64,13 +76,33 @@ class Topics:
         headers = {key: value.decode() for key, value in message.headers() or []}
         value = decode(message.value(), SerializationContext(message.topic(), MessageField.VALUE))
         topic = message.topic().removeprefix(self.prefix)
-        return Event(topic, headers.get("ce_type", ""), headers.get("ce_id", ""), value)
+        place = (topic, message.partition(), message.key() or b"")
+        return Event(*place, headers.get("ce_type", ""), headers.get("ce_id", ""), value)
+
+    def count_ids(self, topic: str) -> tuple[int, int]:
+        """Counts the committed records of a canonical topic and their distinct ids, unread otherwise."""
+        ids: set[bytes] = set()
+        records = 0
+        for message in self._scan([topic], "read_committed"):
+            ids.add(next(value for key, value in message.headers() if key == "ce_id"))
+            records += 1
+        return records, len(ids)
+
+    def quarantined(self, provider: str) -> list[str]:
+        """The reason of each record that a provider's quarantine holds."""
+        reasons: dict[bytes, str | None] = {}
+        for message in self._scan([f"quarantine.{provider}"], "read_committed"):
+            headers = dict(message.headers() or [])
+            reasons[message.key()] = (
+                headers.get("reason", b"").decode() if message.value() is not None else None
+            )
+        return [reason for reason in reasons.values() if reason is not None]
 
     def _scan(self, topics: Sequence[str], isolation: str) -> Iterator[Message]:
         """Reads topics to the end that they have now, open transactions awaited."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self._brokers,
+                **client(self._brokers),
                 "group.id": "accept-scan",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
@@ -86,7 +118,7 @@ class Topics:
         """The end of each partition, transactions that are still open included."""
         consumer = Consumer(
             {
-                "bootstrap.servers": self._brokers,
+                **client(self._brokers),
                 "group.id": "accept-scan",
                 "isolation.level": "read_uncommitted",
             }

@@ -6,10 +6,7 @@ Signs, reads and counts with code of its own.
 from __future__ import annotations
 
 import argparse
-import secrets
-import signal
 import sys
-from types import FrameType
 
 from crash import Crash
 from ident import Idents
@@ -17,12 +14,13 @@ from kafka_read import CANONICAL, Topics
 from once import Once
 from product import Product
 from report import Report
-from stack import ROOT, Stack
-from up_down import REGISTRY, UpDown
+from run_lines import run_lines
+from stack import Stack
+from up_down import REGISTRY, UpDown, busy_ports
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="tests/accept/main-job", description=__doc__)
+    parser = argparse.ArgumentParser(prog="tests/accept/run main_job", description=__doc__)
     add = parser.add_argument
     add("--with-tests", action="store_true", help="also run the suite: once cold, then --loops times")
     add("--loops", type=int, default=5, help="warm runs of the suite, the last two beside busy loops")
@@ -32,43 +30,32 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     settings = arguments()
-    signal.signal(signal.SIGTERM, interrupt)
-    tag = secrets.token_hex(4)
-    report = Report()
-    stack = Stack(ROOT / ".cardea" / "accept" / tag)
-    up_down = UpDown(report, stack, settings.brokers, tag)
-    if not settings.no_up and (busy := up_down.busy_ports()):
-        report.say(f"in use already: {', '.join(busy)}; run `make down` first")
+    if not settings.no_up and (busy := busy_ports()):
+        print(f"in use already: {', '.join(busy)}; run `make down` first", file=sys.stderr)
         return 2
-    report.say(f"logs: {stack.folder.relative_to(ROOT)}")
-    try:
-        if settings.no_up:
-            report.skip("make up, make up again, make down", "left out by --no-up")
-        else:
-            with report.line("make up"):
-                up_down.up()
-        own_instance(report, stack, settings, tag)
-        if not settings.no_up:
-            with report.line("make down"):
-                up_down.down()
-        suite(report, up_down, settings)
-    except KeyboardInterrupt:
-        report.say("interrupted: ending what was started")
-        # A second signal would leave it running.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)
-        return 130
-    finally:
-        stack.stop_all()
-        up_down.down()
-        report.show()
-    return 1 if report.failed() else 0
+
+    def lines(report: Report, stack: Stack) -> None:
+        tag = stack.folder.name
+        up_down = UpDown(report, stack, settings.brokers, tag)
+        try:
+            if settings.no_up:
+                report.skip("make up, make up again, make down", "left out by --no-up")
+            else:
+                with report.line("make up"):
+                    up_down.up()
+            own_instance(report, stack, settings, tag)
+            if not settings.no_up:
+                with report.line("make down"):
+                    up_down.down()
+            suite(report, up_down, settings)
+        finally:
+            # The services before the Kafka that they use.
+            stack.stop_all()
+            up_down.down()
+
+    return run_lines(lines)
 
 
 def own_instance(report: Report, stack: Stack, settings: argparse.Namespace, tag: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from wires import Request
@@ -35,16 +35,28 @@ class Log:
     # A delivery that failed may have been written all the same: the sender cannot know.
     retried: set[int] = field(default_factory=set)
     refused: dict[int, int] = field(default_factory=dict)
+    # Seconds until the slowest answer, whatever it said.
+    slowest_s: float = 0.0
+
+
+def paced(numbers: Iterable[int], rate: float) -> Iterator[int]:
+    """Hands out numbers at a constant rate a second; what is late is caught up."""
+    started = time.monotonic()
+    for place, number in enumerate(numbers):
+        time.sleep(max(0.0, started + place / rate - time.monotonic()))
+        yield number
 
 
 class Sender:
-    """Sends the deliveries 0 to `total` - 1; one that fails is repeated until it is accepted."""
+    """Sends deliveries by their numbers; one that fails is repeated until it is accepted."""
 
-    def __init__(self, port: int, total: int, make: Callable[[int], Request], deadline_s: float) -> None:
+    def __init__(
+        self, port: int, numbers: Iterable[int], make: Callable[[int], Request], deadline_s: float
+    ) -> None:
         self.log = Log()
         self._port = port
         self._make = make
-        self._numbers = iter(range(total))
+        self._numbers = iter(numbers)
         self._deadline = time.monotonic() + deadline_s
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -72,9 +84,10 @@ class Sender:
             return next(self._numbers, None)
 
     def _deliver(self, number: int, request: Request, connection: http.client.HTTPConnection) -> None:
-        while time.monotonic() < self._deadline:
+        while (asked_at := time.monotonic()) < self._deadline:
             try:
                 status = post(self._port, request, connection)
+                self.log.slowest_s = max(self.log.slowest_s, time.monotonic() - asked_at)
             except (OSError, http.client.HTTPException):
                 # Closed here, it is opened again by the next request.
                 connection.close()

@@ -4,11 +4,11 @@ import json
 import re
 import unittest
 
-from crash import MIX
 from ident import Idents
 from kinds import all_kinds
 from report import FAIL, PASS, Line, table_rows
 from stack import ROOT
+from traffic import MIX
 from wires import PROVIDERS, tamper
 
 IDENTS = Idents("0badcafe")

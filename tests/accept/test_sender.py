@@ -43,7 +43,7 @@ class Sending(unittest.TestCase):
         def make(number: int) -> Request:
             return sign("glofox", "/hooks/demo", str(number).encode(), 0)
 
-        sender = Sender(server.server_port, TOTAL, make, deadline_s=20)
+        sender = Sender(server.server_port, range(TOTAL), make, deadline_s=20)
         sender.start(4)
         wait_until("sent", sender.done, 20)
         server.shutdown()
@@ -55,7 +55,7 @@ class Sending(unittest.TestCase):
         self.assertEqual(Faulty.seen, Counter({n: 2 if n % 3 else 1 for n in range(TOTAL)}))
 
     def test_a_sender_gives_up_at_its_deadline(self) -> None:
-        sender = Sender(1, 3, lambda n: sign("glofox", "/", b"{}", n), deadline_s=0.5)
+        sender = Sender(1, range(3), lambda n: sign("glofox", "/", b"{}", n), deadline_s=0.5)
         sender.start(1)
         wait_until("given up", sender.done, 10)
         self.assertEqual(sender.accepted(), 0)

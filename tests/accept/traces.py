@@ -14,9 +14,12 @@ class Trace:
     def __init__(self, raw: dict[Position, bytes], events: list[Event], idents: Idents) -> None:
         numbers = {position: idents.number_in(body) for position, body in raw.items()}
         self.raw: dict[int, list[bytes]] = defaultdict(list)
-        for position, number in numbers.items():
+        # Repetitions have the same key, so that the first one is that with the lowest offset.
+        self.first_raw: dict[int, Position] = {}
+        for position, number in sorted(numbers.items()):
             if number is not None:
                 self.raw[number].append(raw[position])
+                self.first_raw.setdefault(number, position)
         self.events: dict[int, list[Event]] = defaultdict(list)
         # Events of which no raw record of this run tells.
         self.strange: list[Event] = []

@@ -19,6 +19,10 @@ SUITE_S = 25 * 60.0
 BUSY_LOOPS = 2
 
 
+def busy_ports() -> list[str]:
+    return [f"{name} {port}" for name, port in PORTS.items() if answers(port)]
+
+
 class UpDown:
     def __init__(self, report: Report, stack: Stack, brokers: str, mark: str) -> None:
         self._report = report
@@ -26,9 +30,6 @@ class UpDown:
         self._topics = Topics(brokers, "cardea.")
         self._mark = mark
         self._started = False
-
-    def busy_ports(self) -> list[str]:
-        return [f"{name} {port}" for name, port in PORTS.items() if answers(port)]
 
     def up(self) -> None:
         self._started = True
@@ -54,10 +55,10 @@ class UpDown:
         code, seconds, _ = self._make("down", DOWN_S)
         # A port may be held for a moment by what is ending.
         deadline = time.monotonic() + GONE_S
-        while (marked(self._mark) or self.busy_ports()) and time.monotonic() < deadline:
+        while (marked(self._mark) or busy_ports()) and time.monotonic() < deadline:
             time.sleep(0.2)
         left = [f"{command(pid)} {pid}" for pid in marked(self._mark)]
-        ports = self.busy_ports()
+        ports = busy_ports()
         figure = f"exit code {code} after {seconds:.1f} s; {len(before)} processes before, {len(left)} after"
         figure += f" ({', '.join(left)})" if left else ""
         figure += f"; ports still open: {', '.join(ports) or 'none'}"

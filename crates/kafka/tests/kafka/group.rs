@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use kafka::{Failure, GroupConsumer, Message, Polled, Rebalance, Transactor};
+use kafka::{Failure, GroupConsumer, Message, Partition, Polled, Rebalance, Transactor};
 use testkit::wait_until;
 
 use crate::setting::{DEADLINE, Setting, from_the_beginning, wait_for_assignment};
 
-/// Kafka-rules 4: the offsets of a member of an older generation are refused.
+/// Kafka-rules 4: the offsets of a member of an older generation are refused. The broken form takes
+/// the metadata when it commits: then a partition that is another's by now is moved.
 #[tokio::test(flavor = "multi_thread")]
 async fn offsets_of_a_member_that_was_replaced_are_refused() {
     let setting = Setting::new(&[("in", 2)]);
@@ -19,21 +20,27 @@ async fn offsets_of_a_member_that_was_replaced_are_refused() {
     let stale = old.metadata().unwrap();
 
     let new = GroupConsumer::join(&setting.cluster, &group, "new", &topics).unwrap();
-    wait_for_generation(&old, &new).await;
+    let moved = wait_for_generation(&old, &new).await;
     let mut out = Transactor::new(&setting.cluster, &setting.cluster.topic("zombie"));
     out.init().unwrap();
     out.begin(stale).unwrap();
-    let refused = out.commit(&[(setting.partition("in"), 5)]);
+    let refused = out.commit(&[(moved.clone(), 5)]);
     assert!(
         matches!(refused, Err(Failure::Unclear { .. })),
         "{refused:?}"
     );
-    assert_eq!(new.committed(&[setting.partition("in")]).unwrap(), [None]);
+    assert_eq!(new.committed(std::slice::from_ref(&moved)).unwrap(), [None]);
+
+    out.init().unwrap();
+    out.begin(old.metadata().unwrap()).unwrap();
+    out.commit(&[(moved.clone(), 5)]).unwrap();
+    assert_eq!(new.committed(&[moved]).unwrap(), [Some(5)]);
 }
 
-/// Polls both until the group has made room for the new member: the old one is of a generation
-/// that is over.
-async fn wait_for_generation(old: &GroupConsumer, new: &GroupConsumer) {
+/// Polls both until the new member has a partition of the old one, which is of a generation that is
+/// over; returns it.
+async fn wait_for_generation(old: &GroupConsumer, new: &GroupConsumer) -> Partition {
+    let mut moved = None;
     let joined = async || {
         for member in [old, new] {
             if let Polled::Rebalance(event) = member.poll(Duration::from_millis(20)).unwrap() {
@@ -41,7 +48,7 @@ async fn wait_for_generation(old: &GroupConsumer, new: &GroupConsumer) {
                     Rebalance::Assigned(partitions) => {
                         member.assign(&from_the_beginning(&partitions)).unwrap();
                         if std::ptr::eq(member, new) {
-                            return true;
+                            moved = partitions.into_iter().next();
                         }
                     }
                     Rebalance::Revoked(partitions) | Rebalance::Lost(partitions) => {
@@ -50,9 +57,10 @@ async fn wait_for_generation(old: &GroupConsumer, new: &GroupConsumer) {
                 }
             }
         }
-        false
+        moved.is_some()
     };
     wait_until("the second member", DEADLINE, joined).await;
+    moved.unwrap()
 }
 
 /// A member that closes waits for the answer to the group's last word; also one that was fenced

@@ -8,6 +8,7 @@ use testkit::{Isolation, read_topic, wait_until};
 
 use crate::setting::{DEADLINE, Setting, member};
 
+/// Kafka-rules 2. The broken form reads to the stable end, which lies before the open transaction.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scan_waits_for_an_open_transaction_and_sees_its_records() {
     let setting = Setting::new(&[("in", 1)]);
@@ -25,6 +26,7 @@ async fn a_scan_waits_for_an_open_transaction_and_sees_its_records() {
     let written =
         async || !read_topic(&setting.brokers, &topic, Isolation::ReadUncommitted).is_empty();
     wait_until("the record to be written", DEADLINE, written).await;
+    assert_eq!(setting.stable_end("in"), 0);
 
     let scanner = Scanner::new(&setting.cluster).unwrap();
     let partition = setting.partition("in");
