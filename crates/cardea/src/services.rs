@@ -115,7 +115,8 @@ pub(crate) async fn all(args: AllArgs) -> anyhow::Result<ExitCode> {
 pub(crate) async fn ingest(args: IngestArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
         let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
-        let topics = Provider::ALL.map(Topic::Raw).into();
+        let topics = Provider::ALL.into_iter().map(Topic::Raw);
+        let topics = topics.chain([Topic::Requests]).collect();
         check(cluster, &args.layout, topics, context).await?;
         ingest.start(context).await?;
         Ok(())

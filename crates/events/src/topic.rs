@@ -34,6 +34,7 @@ pub enum Topic {
     Canonical(CanonicalTopic),
     Quarantine(Provider),
     Seen(Provider),
+    Requests,
     Subscriptions,
     Retries(CanonicalTopic),
     DeadLetters,
@@ -94,7 +95,7 @@ impl Topic {
             .chain(by_canonical(Self::Canonical))
             .chain(by_provider(Self::Quarantine))
             .chain(by_provider(Self::Seen))
-            .chain([Self::Subscriptions])
+            .chain([Self::Requests, Self::Subscriptions])
             .chain(by_canonical(Self::Retries))
             .chain([Self::DeadLetters, Self::Attempts])
             .collect()
@@ -109,6 +110,7 @@ impl fmt::Display for Topic {
             Self::Canonical(topic) => write!(f, "{topic}"),
             Self::Quarantine(provider) => write!(f, "quarantine.{provider}"),
             Self::Seen(provider) => write!(f, "seen.{provider}"),
+            Self::Requests => f.write_str("requests"),
             Self::Subscriptions => f.write_str("subscriptions"),
             Self::Retries(topic) => write!(f, "retries.{topic}"),
             Self::DeadLetters => f.write_str("dead_letters"),

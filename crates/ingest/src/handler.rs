@@ -19,16 +19,26 @@ use uuid::{NoContext, Timestamp, Uuid};
 use crate::Ingest;
 use crate::admission;
 use crate::body;
-use crate::keep::{Kept, NotKept};
+use crate::keep::{Kept, NotKept, RawRecord};
 use crate::refusal::{Effect, Refused};
 use crate::reply;
+use crate::request_log::{self, Entry};
 use crate::route::{self, Target};
 use crate::sources::Source;
+
+/// A request as its head has come.
+struct Begun<'a> {
+    /// Becomes the id of the delivery that it brings.
+    id: Uuid,
+    head: &'a Parts,
+    arrival: Arrival,
+    received_at: Time,
+}
 
 /// How a request ended that was not refused.
 enum Taken {
     /// The delivery is durable.
-    Delivery,
+    Delivery(RawRecord),
     /// The request asked for an answer and brought no event.
     Handshake(Answer),
 }
@@ -40,20 +50,40 @@ pub(crate) async fn handle(
 ) -> Response {
     let _in_flight = ingest.metrics.begin();
     let (head, mut body) = request.into_parts();
+    let received_at = Time::from(service::clock::now());
+    let begun = Begun {
+        id: id_at(received_at),
+        head: &head,
+        arrival,
+        received_at,
+    };
     let sources = Arc::clone(&ingest.sources);
     let target = route::find(&sources, head.uri.path());
     let ended = match &target {
-        Some(target) => ingest.take(target, &head, &mut body, arrival).await,
+        Some(target) => ingest.take(target, &begun, &mut body).await,
         None => Err(Refused::UnknownSource),
     };
     if ended.is_err() && !head.headers.contains_key(EXPECT) {
         body::discard(body).await;
     }
-    let (outcome, answer) = settle(target.as_ref(), ended);
-    let provider = target.map(|target| target.source.provider);
+    let (outcome, answer, raw) = settle(target.as_ref(), ended);
+    let took = arrival.at.elapsed();
+    let provider = target.as_ref().map(|target| target.source.provider);
     ingest.metrics.answered(provider, outcome);
-    let seconds = arrival.at.elapsed().as_secs_f64();
-    ingest.metrics.request_seconds.observe(seconds);
+    ingest.metrics.request_seconds.observe(took.as_secs_f64());
+    ingest.request_log.note(Entry {
+        id: begun.id,
+        endpoint: request_log::endpoint(&head.uri),
+        method: request_log::method(&head.method),
+        status: answer.status,
+        source_ip: arrival.peer.ip().to_canonical(),
+        received_at,
+        response_time_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        source: target.map(|target| Arc::clone(&target.source.id)),
+        outcome: outcome.into(),
+        delivery_id: raw.is_some().then_some(begun.id),
+        raw,
+    });
     reply::response(answer)
 }
 
@@ -61,18 +91,22 @@ impl Ingest {
     async fn take(
         &self,
         target: &Target<'_>,
-        head: &Parts,
+        begun: &Begun<'_>,
         body: &mut Body,
-        arrival: Arrival,
     ) -> Result<Taken, Refused> {
         let source = target.source;
+        let &Begun {
+            id,
+            head,
+            arrival,
+            received_at,
+        } = begun;
         if !matches!(head.method, Method::POST | Method::GET | Method::OPTIONS) {
             return Err(Refused::Method);
         }
         let body_bytes_max = source.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
         admission::admit(source, &head.headers, arrival.peer.ip(), body_bytes_max)?;
         let whole = body::read(body, body_bytes_max, &self.room).await?;
-        let received_at = Time::from(service::clock::now());
         let headers = headers(&head.headers);
         let handshake = Handshake {
             method: &head.method,
@@ -98,18 +132,18 @@ impl Ingest {
         let kept = Kept {
             verified: &verified,
             ordering_key: &ordering_key,
-            delivery_id: delivery_id(received_at),
+            delivery_id: id,
             received_at,
         };
         let deadline = arrival.at + self.limits.keep_within;
-        self.keeper.keep(kept, deadline).await?;
+        let raw = self.keeper.keep(kept, deadline).await?;
         debug!(
             provider = source.provider.name(),
             source = &*source.id,
             delivery.id = %kept.delivery_id,
             "delivery accepted"
         );
-        Ok(Taken::Delivery)
+        Ok(Taken::Delivery(raw))
     }
 
     fn prove(
@@ -128,14 +162,17 @@ impl Ingest {
 }
 
 /// Turns the end of a request into what is counted and answered: the one place that decides it.
-fn settle(target: Option<&Target<'_>>, ended: Result<Taken, Refused>) -> (&'static str, Answer) {
+fn settle(
+    target: Option<&Target<'_>>,
+    ended: Result<Taken, Refused>,
+) -> (&'static str, Answer, Option<RawRecord>) {
     let in_own_words = |outcome: &Outcome| match target {
         Some(target) => providers::answer(target.source.provider, target.tail, outcome),
         None => outcome.plain(),
     };
     match ended {
-        Ok(Taken::Delivery) => ("accepted", in_own_words(&Outcome::Accepted)),
-        Ok(Taken::Handshake(answer)) => ("handshake", answer),
+        Ok(Taken::Delivery(raw)) => ("accepted", in_own_words(&Outcome::Accepted), Some(raw)),
+        Ok(Taken::Handshake(answer)) => ("handshake", answer, None),
         Err(refused) => {
             debug!(
                 provider = target.map(|target| target.source.provider.name()),
@@ -147,7 +184,7 @@ fn settle(target: Option<&Target<'_>>, ended: Result<Taken, Refused>) -> (&'stat
                 Effect::Provider(outcome) => in_own_words(&outcome),
                 Effect::Plain(answer) => answer,
             };
-            (refused.label(), answer)
+            (refused.label(), answer, None)
         }
     }
 }
@@ -159,8 +196,8 @@ fn headers(headers: &HeaderMap) -> Headers {
         .collect()
 }
 
-/// Deliveries are told apart by time first, as a reader of the topic expects.
-fn delivery_id(received_at: Time) -> Uuid {
+/// Requests are told apart by time first, as a reader of the topics expects.
+fn id_at(received_at: Time) -> Uuid {
     let micros = received_at.micros().max(0).unsigned_abs();
     let nanos = u32::try_from(micros % 1_000_000 * 1_000).expect("less than a second");
     Uuid::new_v7(Timestamp::from_unix(NoContext, micros / 1_000_000, nanos))

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use events::{Provider, Time, Topic};
-use kafka::{Cluster, Failure, Producer, Record, SendError};
+use kafka::{Cluster, Producer, Record, SendError};
 use providers::Verified;
+use serde::{Deserialize, Serialize};
 use tokio::time::{Instant, timeout_at};
 use tracing::{error, info};
 use uuid::Uuid;
@@ -37,6 +38,15 @@ pub(crate) struct Kept<'a> {
     pub(crate) received_at: Time,
 }
 
+/// Where a delivery's raw record lies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawRecord {
+    pub topic: String,
+    pub partition: i32,
+    /// `None` where Kafka did not say it.
+    pub offset: Option<i64>,
+}
+
 /// Why a delivery is not known to be durable.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotKept {
@@ -47,17 +57,21 @@ pub(crate) enum NotKept {
 }
 
 impl Keeper {
-    pub(crate) fn new(cluster: &Cluster, metrics: IngestMetrics) -> Result<Self, Failure> {
-        Ok(Self {
-            producer: Producer::new(cluster, KEEP_WITHIN)?,
-            cluster: cluster.clone(),
+    pub(crate) fn new(producer: Producer, cluster: Cluster, metrics: IngestMetrics) -> Self {
+        Self {
+            producer,
+            cluster,
             metrics,
             away: Arc::default(),
-        })
+        }
     }
 
     /// Returns once all in-sync replicas have the delivery, or at the deadline.
-    pub(crate) async fn keep(&self, kept: Kept<'_>, deadline: Instant) -> Result<(), NotKept> {
+    pub(crate) async fn keep(
+        &self,
+        kept: Kept<'_>,
+        deadline: Instant,
+    ) -> Result<RawRecord, NotKept> {
         let delivery = kept.verified.delivery();
         let headers = providers::raw::headers(kept.verified, kept.delivery_id, kept.received_at);
         let headers: Vec<_> = headers
@@ -75,13 +89,17 @@ impl Keeper {
         let began_at = Instant::now();
         let sent = timeout_at(deadline, self.producer.send(&record)).await;
         match sent.unwrap_or(Err(SendError::Unacknowledged)) {
-            Ok(()) => {
+            Ok(written) => {
                 self.note_present();
                 let seconds = began_at.elapsed().as_secs_f64();
                 let body_bytes = delivery.body.len();
                 self.metrics
                     .acknowledged(delivery.provider, seconds, body_bytes);
-                Ok(())
+                Ok(RawRecord {
+                    topic,
+                    partition: written.partition,
+                    offset: written.offset,
+                })
             }
             Err(SendError::Unacknowledged) => {
                 self.note_away(delivery.provider);

@@ -9,6 +9,7 @@ mod keep;
 pub mod metrics;
 mod refusal;
 mod reply;
+pub mod request_log;
 mod route;
 pub mod sources;
 
@@ -16,17 +17,21 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use kafka::Producer;
 use tokio::net::TcpListener;
+use tokio::sync::Mutex as AsyncMutex;
 use tracing::{error, info};
 
 pub use admission::is_timely;
 pub use config::{Config, ReplayWindow, SourcesFile};
+pub use keep::RawRecord;
 pub use sources::{Source, Sources, SourcesError};
 
 use body::Room;
 use config::Limits;
-use keep::Keeper;
+use keep::{KEEP_WITHIN, Keeper};
 use metrics::IngestMetrics;
+use request_log::{RequestLog, Writer};
 
 /// Ingest, its settings checked, before any port is bound.
 #[derive(Clone, Debug)]
@@ -37,6 +42,8 @@ pub struct Ingest {
     sources: Arc<Sources>,
     room: Room,
     keeper: Keeper,
+    request_log: RequestLog,
+    log_writer: Arc<AsyncMutex<Writer>>,
     metrics: IngestMetrics,
 }
 
@@ -55,13 +62,17 @@ impl Ingest {
         }
         config.check_room(&sources)?;
         let metrics = IngestMetrics::register(metrics);
+        let producer = Producer::new(cluster, KEEP_WITHIN)?;
+        let (request_log, log_writer) = request_log::open(cluster, &producer, &metrics);
         Ok(Self {
             address: config.ingest_address,
             limits: config.limits(),
             http: config.http_limits(),
             sources: Arc::new(sources),
             room: Room::new(config.body_memory_max),
-            keeper: Keeper::new(cluster, metrics.clone())?,
+            keeper: Keeper::new(producer, cluster.clone(), metrics.clone()),
+            request_log,
+            log_writer: Arc::new(AsyncMutex::new(log_writer)),
             metrics,
         })
     }
@@ -74,6 +85,14 @@ impl Ingest {
         let health = context.health.clone();
         let shutdown = context.shutdown.clone();
         health.announce("ingest", 0);
+        let writer = Arc::clone(&self.log_writer);
+        context.tasks.spawn("request-log", move || {
+            let writer = Arc::clone(&writer);
+            async move {
+                writer.lock().await.run().await;
+                Ok(())
+            }
+        });
         let first = Mutex::new(Some(listener));
         context.tasks.spawn("ingest", move || {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -30,6 +30,12 @@ pub const BODY_BYTES: Metric = Metric {
     help: "Bytes of the bodies of accepted deliveries.",
     labels: &["provider"],
 };
+/// Requests that the log does not tell of, as Kafka did not take its entries in time.
+pub const REQUEST_LOG_DROPPED: Metric = Metric {
+    name: "cardea_ingest_request_log_dropped_total",
+    help: "Requests that are not in the request log, by outcome.",
+    labels: &["outcome"],
+};
 /// Requests between their head and their answer.
 pub const IN_FLIGHT: Metric = Metric {
     name: "cardea_ingest_requests_in_flight",
@@ -44,6 +50,7 @@ pub struct IngestMetrics {
     pub(crate) request_seconds: Histogram,
     ack_seconds: HistogramVec,
     body_bytes: IntCounterVec,
+    log_dropped: IntCounterVec,
     in_flight: IntGauge,
 }
 
@@ -58,6 +65,7 @@ impl IngestMetrics {
             request_seconds: metrics.seconds(&REQUEST_SECONDS),
             ack_seconds: metrics.seconds_by(&ACK_SECONDS),
             body_bytes: metrics.counters(&BODY_BYTES),
+            log_dropped: metrics.counters(&REQUEST_LOG_DROPPED),
             in_flight: metrics.gauge(&IN_FLIGHT),
         }
     }
@@ -70,6 +78,10 @@ impl IngestMetrics {
     pub(crate) fn answered(&self, provider: Option<Provider>, outcome: &'static str) {
         let provider = provider.map_or("none", Provider::name);
         self.requests.with_label_values(&[provider, outcome]).inc();
+    }
+
+    pub(crate) fn log_dropped(&self, outcome: &str) {
+        self.log_dropped.with_label_values(&[outcome]).inc();
     }
 
     pub(crate) fn acknowledged(&self, provider: Provider, seconds: f64, body_bytes: usize) {

@@ -18,7 +18,7 @@ pub use config::{Cluster, Config, ConfigError, InstanceConfig};
 pub use extent::{Extent, group_offsets};
 pub use failure::Failure;
 pub use group::{GroupConsumer, Partition, Polled, Rebalance, headers_of};
-pub use producer::{Producer, SendError};
+pub use producer::{Producer, SendError, Written};
 pub use rdkafka::message::{BorrowedMessage, Headers, Message};
 pub use scan::Scanner;
 pub use stage::{Reached, Stage};

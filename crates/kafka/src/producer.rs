@@ -24,6 +24,14 @@ pub struct Producer {
     current: Arc<RwLock<Arc<FutureProducer>>>,
 }
 
+/// Where a record was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub partition: i32,
+    /// `None` where the broker knew the record already: it was sent twice, the first answer lost.
+    pub offset: Option<i64>,
+}
+
 /// Why a record is not known to be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
@@ -56,20 +64,26 @@ impl Producer {
     }
 
     /// Writes a record and waits for the acknowledgement of all in-sync replicas.
-    pub async fn send(&self, record: &Record<'_>) -> Result<(), SendError> {
+    pub async fn send(&self, record: &Record<'_>) -> Result<Written, SendError> {
         let producer = Arc::clone(&self.current.read().expect("no holder of this lock panics"));
         let sent = producer.send_result(future_record(record));
         let ended = match sent {
             Ok(acknowledged) => match acknowledged.await {
-                Ok(delivered) => delivered.map(|_| ()).map_err(|(error, _)| error),
+                Ok(delivered) => delivered.map_err(|(error, _)| error),
                 Err(_) => Err(KafkaError::Canceled),
             },
             Err((error, _)) => Err(error),
         };
-        ended.map_err(|error| {
-            self.replace_if_fatal(producer);
-            sort(&error)
-        })
+        match ended {
+            Ok(delivered) => Ok(Written {
+                partition: delivered.partition,
+                offset: (delivered.offset >= 0).then_some(delivered.offset),
+            }),
+            Err(error) => {
+                self.replace_if_fatal(producer);
+                Err(sort(&error))
+            }
+        }
     }
 
     /// A fatal error (KIP-360: a sequence the broker no longer knows) leaves a producer useless

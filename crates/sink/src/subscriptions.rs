@@ -265,7 +265,7 @@ async fn write(
         value,
         ..Record::default()
     };
-    producer.send(&record).await
+    producer.send(&record).await.map(drop)
 }
 
 fn gauge(count: usize) -> i64 {

@@ -56,7 +56,7 @@ impl Layout {
 fn policy(topic: Topic, dedupe_window: Duration) -> (Cleanup, Option<Duration>, Timestamps) {
     match topic {
         Topic::Raw(_) => (Cleanup::Delete, Some(RAW_KEPT), Timestamps::Writer),
-        Topic::Canonical(_) | Topic::Attempts => {
+        Topic::Canonical(_) | Topic::Requests | Topic::Attempts => {
             (Cleanup::Delete, Some(DAY * 30), Timestamps::Writer)
         }
         Topic::Quarantine(_) => (

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
+use ingest::request_log::Entry;
 use ingest::{Config, Ingest, ReplayWindow, SourcesFile};
 use service::{Context, OnFailure};
 use sha1::Sha1;
@@ -73,7 +74,7 @@ pub(crate) async fn ingest(brokers: &str, prefix: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let sources = folder.path().join("sources.yaml");
     std::fs::write(&sources, SOURCES).unwrap();
-    let context = Context::new(Duration::from_secs(5), OnFailure::EndProcess);
+    let context = Context::new(Duration::from_secs(20), OnFailure::EndProcess);
     let cluster = cluster(brokers, prefix);
     let ingest = Ingest::prepare(&config(&sources), &cluster, &context.metrics).unwrap();
     let address = ingest.start(&context).await.unwrap();
@@ -85,7 +86,30 @@ pub(crate) async fn ingest_with(kafka: &Kafka, providers: &[&str]) -> Running {
     for provider in providers {
         testkit::create_topic(kafka.brokers(), &topic(kafka, provider), 3);
     }
+    testkit::create_topic(kafka.brokers(), &requests(kafka), 1);
     ingest(kafka.brokers(), kafka.prefix()).await
+}
+
+/// The log of all requests, once ingest has ended; by its records, with their keys.
+pub(crate) fn request_log(kafka: &Kafka) -> Vec<(Option<String>, Vec<Entry>)> {
+    let records = testkit::read_topic(
+        kafka.brokers(),
+        &requests(kafka),
+        Isolation::ReadUncommitted,
+    );
+    let read = |record: OwnedRecord| {
+        let (entries, unreadable) = ingest::request_log::read(&record.value.unwrap());
+        assert_eq!(unreadable, 0);
+        (
+            record.key.map(|key| String::from_utf8(key).unwrap()),
+            entries,
+        )
+    };
+    records.into_iter().map(read).collect()
+}
+
+fn requests(kafka: &Kafka) -> String {
+    format!("{}requests", kafka.prefix())
 }
 
 pub(crate) fn records(kafka: &Kafka, provider: &str) -> Vec<OwnedRecord> {
@@ -100,6 +124,12 @@ fn topic(kafka: &Kafka, provider: &str) -> String {
 impl Running {
     pub(crate) async fn post(&self, path: &str, header: &str, body: &[u8]) -> Answer {
         self.send(&request("POST", path, header, body)).await
+    }
+
+    /// Asks it to end, as SIGTERM does, and waits until it has.
+    pub(crate) async fn end(self) {
+        self.context.shutdown.request();
+        self.context.tasks.join().await.unwrap();
     }
 
     /// Sends bytes and reads until the connection is closed.

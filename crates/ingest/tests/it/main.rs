@@ -8,5 +8,6 @@ mod given;
 mod handshakes;
 mod limits;
 mod refuses;
+mod request_log;
 mod starts;
 mod unavailable;

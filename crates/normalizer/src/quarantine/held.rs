@@ -105,7 +105,7 @@ pub async fn retry(producer: &Producer, whole: &Whole) -> Result<(), NotRetried>
         headers: &headers,
         value: Some(&whole.body),
     };
-    let written = producer.send(&again).await;
+    let written = producer.send(&again).await.map(drop);
     written.map_err(|error| NotRetried::NotWritten(position.clone(), error))
 }
 
