@@ -5,6 +5,7 @@ mod check;
 mod metrics_doc;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use events::{CanonicalTopic, Provider, Topic};
 use ingest::Ingest;
@@ -102,7 +103,8 @@ pub(crate) async fn all(args: AllArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
         let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
         setting(kafka::check_worker(cluster))?;
-        check(cluster, &args.layout, Topic::all(), context).await?;
+        let window = args.normalizer.dedupe.dedupe_window;
+        check(cluster, &args.layout, Topic::all(), window, context).await?;
         normalizer::start(&args.normalizer, &args.instance, cluster, context);
         sink::start(&args.sink, &args.instance, cluster, context);
         console::start(&args.console, cluster.topic_prefix(), context);
@@ -117,7 +119,7 @@ pub(crate) async fn ingest(args: IngestArgs) -> anyhow::Result<ExitCode> {
         let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
         let topics = Provider::ALL.into_iter().map(Topic::Raw);
         let topics = topics.chain([Topic::Requests]).collect();
-        check(cluster, &args.layout, topics, context).await?;
+        check(cluster, &args.layout, topics, Duration::ZERO, context).await?;
         ingest.start(context).await?;
         Ok(())
     };
@@ -133,7 +135,8 @@ pub(crate) async fn normalizer(args: NormalizerArgs) -> anyhow::Result<ExitCode>
         let topics = topics
             .chain(CanonicalTopic::ALL.map(Topic::Canonical))
             .collect();
-        check(cluster, &args.layout, topics, context).await?;
+        let window = args.normalizer.dedupe.dedupe_window;
+        check(cluster, &args.layout, topics, window, context).await?;
         normalizer::start(&args.normalizer, &args.instance, cluster, context);
         Ok(())
     };
@@ -146,7 +149,8 @@ pub(crate) async fn sink(args: SinkArgs) -> anyhow::Result<ExitCode> {
         let of_topic = |topic| [Topic::Canonical, Topic::Retries].map(|t| t(topic));
         let topics = CanonicalTopic::ALL.into_iter().flat_map(of_topic);
         let own = [Topic::Subscriptions, Topic::DeadLetters, Topic::Attempts];
-        check(cluster, &args.layout, topics.chain(own).collect(), context).await?;
+        let topics = topics.chain(own).collect();
+        check(cluster, &args.layout, topics, Duration::ZERO, context).await?;
         sink::start(&args.sink, &args.instance, cluster, context);
         Ok(())
     };
@@ -175,17 +179,19 @@ impl Process {
     }
 }
 
-/// Checks the topics that a service reads and writes.
+/// Checks the topics that a service reads and writes; the window matters to who writes `seen`.
 async fn check(
     cluster: &Cluster,
     layout: &Layout,
     topics: Vec<Topic>,
+    dedupe_window: Duration,
     context: &Context,
 ) -> anyhow::Result<()> {
     let question = Question {
         cluster: cluster.clone(),
         layout: layout.clone(),
         topics,
+        dedupe_window,
     };
     question.ask(context).await
 }

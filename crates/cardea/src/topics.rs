@@ -2,11 +2,12 @@
 
 mod layout;
 
+use std::iter::repeat;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use events::Topic;
-use kafka::{Cluster, Failure, Finding, TopicSpec, Verdict};
+use kafka::{Cluster, Failure, Fault, Finding, TopicSpec, Topics, Verdict};
 use normalizer::DedupeWindow;
 use serde_json::{Value, json};
 
@@ -38,11 +39,24 @@ pub(crate) struct Args {
 
 const ONE_COPY: &str = "each partition has one copy: an accepted delivery survives `kill -9` of \
                         Kafka, but a power cut only with `flush.messages=1` on the raw topics";
+const WAY_OUT: &str = "`cardea topics --check` lists it again; a topic that exists is changed with \
+                       Kafka's own kafka-configs and kafka-reassign-partitions";
+
+/// What is found of the topics that a service needs.
+#[derive(Debug, Default)]
+pub(crate) struct Judgement {
+    /// Copies of each partition that are asked for.
+    pub(crate) copies: i32,
+    /// Which do not serve, and why, in one sentence.
+    pub(crate) objection: Option<String>,
+    /// In what others differ from the plan.
+    pub(crate) remarks: Vec<String>,
+}
 
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let cluster = setting(Cluster::new(&args.kafka))?;
     let (specs, findings) = reached(&args.kafka, find(&args, &cluster).await)?;
-    let rows = specs.iter().zip(&findings);
+    let rows = specs.iter().map(Some).chain(repeat(None)).zip(&findings);
     if args.json {
         let rows = rows.map(|(spec, found)| to_json(spec, found));
         output::json(&rows.collect::<Vec<_>>())?;
@@ -53,65 +67,93 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if specs.iter().any(|spec| spec.replication == 1) {
         output::remark(ONE_COPY);
     }
-    Ok(if judge(&findings).is_none() {
+    Ok(if judge(&findings).objection.is_none() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
-/// Creates or only checks; returns what is wanted of each topic and what is found.
+/// Creates or only checks; returns what is wanted of each topic and what is found, of Kafka's own
+/// last.
 async fn find(args: &Args, cluster: &Cluster) -> anyhow::Result<(Vec<TopicSpec>, Vec<Finding>)> {
-    let copies = args.layout.copies(kafka::broker_count(cluster).await?);
+    let topics = Topics::new(cluster)?;
+    let copies = args.layout.copies(topics.broker_count().await?);
     let spec = |topic| {
         args.layout
             .spec(cluster, topic, copies, args.dedupe.dedupe_window)
     };
     let specs: Vec<TopicSpec> = Topic::all().into_iter().map(spec).collect();
-    let findings = if args.check {
-        kafka::check(cluster, &specs).await?
+    let mut findings = if args.check {
+        topics.check(&specs).await?
     } else {
-        kafka::create(cluster, &specs).await?
+        topics.create(&specs).await?
     };
+    findings.extend(topics.check_internal(copies).await?);
     Ok((specs, findings))
 }
 
-/// Says which of the topics do not serve, and why; `None` if all do.
-///
-/// How long a topic is kept is the operator's choice here: `cardea topics` names what differs.
-pub(crate) async fn objection(
+/// Judges the topics that a service needs, and those in which Kafka keeps its commits.
+pub(crate) async fn judgement(
     cluster: &Cluster,
     layout: &Layout,
-    topics: &[Topic],
-) -> Result<Option<String>, Failure> {
-    let copies = layout.copies(kafka::broker_count(cluster).await?);
-    let spec = |topic: &Topic| TopicSpec {
-        retention_ms: 0,
-        ..layout.spec(cluster, *topic, copies, Duration::ZERO)
-    };
-    let specs: Vec<TopicSpec> = topics.iter().map(spec).collect();
-    let findings = kafka::check(cluster, &specs).await?;
-    Ok(judge(&findings))
+    needed: &[Topic],
+    dedupe_window: Duration,
+) -> Result<Judgement, Failure> {
+    let topics = Topics::new(cluster)?;
+    let copies = layout.copies(topics.broker_count().await?);
+    let spec = |topic: &Topic| layout.spec(cluster, *topic, copies, dedupe_window);
+    let specs: Vec<TopicSpec> = needed.iter().map(spec).collect();
+    let mut findings = topics.check(&specs).await?;
+    findings.extend(topics.check_internal(copies).await?);
+    Ok(Judgement {
+        copies,
+        ..judge(&findings)
+    })
 }
 
-/// Says in one sentence what is to be mended, if anything is.
-fn judge(findings: &[Finding]) -> Option<String> {
-    let mut missing = Vec::new();
-    let mut objections = Vec::new();
+fn judge(findings: &[Finding]) -> Judgement {
+    let (mut missing, mut objections, mut remarks) = (Vec::new(), Vec::new(), Vec::new());
     for Finding { name, verdict } in findings {
         match verdict {
             Verdict::Good | Verdict::Created => {}
             Verdict::Missing => missing.push(name.as_str()),
-            Verdict::Wrong(sentences) => {
-                objections.push(format!("topic `{name}`: {}", sentences.join(", ")));
+            Verdict::Differs(faults) => {
+                let (bad, harmless): (Vec<_>, Vec<_>) =
+                    faults.iter().partition(|fault| is_unsafe(fault));
+                if !bad.is_empty() {
+                    objections.push(format!("topic `{name}`: {}", sentence(bad)));
+                }
+                if !harmless.is_empty() {
+                    remarks.push(format!("topic `{name}`: {}", sentence(harmless)));
+                }
             }
         }
+    }
+    if !objections.is_empty() {
+        objections.push(WAY_OUT.to_owned());
     }
     if !missing.is_empty() {
         let missing = missing.join(", ");
         objections.push(format!("missing, so run `cardea topics`: {missing}"));
     }
-    (!objections.is_empty()).then(|| objections.join("; "))
+    Judgement {
+        copies: 0,
+        objection: (!objections.is_empty()).then(|| objections.join("; ")),
+        remarks,
+    }
+}
+
+fn is_unsafe(fault: &Fault) -> bool {
+    match fault {
+        Fault::Unsafe(_) => true,
+        Fault::Remark(_) => false,
+    }
+}
+
+fn sentence<'a>(faults: impl IntoIterator<Item = &'a Fault>) -> String {
+    let says: Vec<_> = faults.into_iter().map(ToString::to_string).collect();
+    says.join(", ")
 }
 
 fn state(verdict: &Verdict) -> &'static str {
@@ -119,19 +161,21 @@ fn state(verdict: &Verdict) -> &'static str {
         Verdict::Good => "good",
         Verdict::Created => "created",
         Verdict::Missing => "missing",
-        Verdict::Wrong(_) => "wrong",
+        Verdict::Differs(faults) if faults.iter().any(is_unsafe) => "wrong",
+        Verdict::Differs(_) => "differs",
     }
 }
 
-fn sentences(verdict: &Verdict) -> &[String] {
+fn faults(verdict: &Verdict) -> &[Fault] {
     match verdict {
-        Verdict::Wrong(sentences) => sentences,
+        Verdict::Differs(faults) => faults,
         Verdict::Good | Verdict::Created | Verdict::Missing => &[],
     }
 }
 
-fn row(spec: &TopicSpec, found: &Finding) -> Vec<String> {
-    let kept = match spec.retention_ms {
+/// Kafka's own topics have no specification.
+fn row(spec: Option<&TopicSpec>, found: &Finding) -> Vec<String> {
+    let kept = |spec: &TopicSpec| match spec.retention_ms {
         -1 => "for ever".to_owned(),
         ms => format!(
             "{} d",
@@ -141,21 +185,22 @@ fn row(spec: &TopicSpec, found: &Finding) -> Vec<String> {
     vec![
         found.name.clone(),
         state(&found.verdict).to_owned(),
-        spec.cleanup.to_string(),
-        kept,
-        sentences(&found.verdict).join(", "),
+        spec.map_or_else(String::new, |spec| spec.cleanup.to_string()),
+        spec.map_or_else(String::new, kept),
+        sentence(faults(&found.verdict)),
     ]
 }
 
-fn to_json(spec: &TopicSpec, found: &Finding) -> Value {
+fn to_json(spec: Option<&TopicSpec>, found: &Finding) -> Value {
+    let remarks = faults(&found.verdict).iter().map(ToString::to_string);
     json!({
         "topic": found.name,
         "state": state(&found.verdict),
-        "partitions": spec.partitions,
-        "replication": spec.replication,
-        "cleanup_policy": spec.cleanup.to_string(),
-        "retention_ms": spec.retention_ms,
-        "wrong": sentences(&found.verdict),
+        "partitions": spec.map(|spec| spec.partitions),
+        "replication": spec.map(|spec| spec.replication),
+        "cleanup_policy": spec.map(|spec| spec.cleanup.to_string()),
+        "retention_ms": spec.map(|spec| spec.retention_ms),
+        "wrong": remarks.collect::<Vec<_>>(),
     })
 }
 
@@ -169,19 +214,27 @@ mod tests {
             name: name.to_owned(),
             verdict,
         };
-        let wrong = vec!["it has 3 partitions, 12 are needed".to_owned()];
+        let unsafe_one = Fault::Unsafe("it has 3 partitions, 12 are needed".to_owned());
+        let remark = Fault::Remark("it is kept for a day".to_owned());
         let mut findings = vec![
             found("raw.gxp", Verdict::Good),
             found("raw.genea", Verdict::Created),
+            found("raw.cvent", Verdict::Differs(vec![remark.clone()])),
         ];
-        assert_eq!(judge(&findings), None);
+        let judged = judge(&findings);
+        assert_eq!(judged.objection, None);
+        assert_eq!(judged.remarks, ["topic `raw.cvent`: it is kept for a day"]);
         findings.push(found("access", Verdict::Missing));
         findings.push(found("device", Verdict::Missing));
-        findings.push(found("seen.gxp", Verdict::Wrong(wrong)));
-        assert_eq!(
-            judge(&findings).unwrap(),
-            "topic `seen.gxp`: it has 3 partitions, 12 are needed; \
-             missing, so run `cardea topics`: access, device"
+        findings.push(found(
+            "seen.gxp",
+            Verdict::Differs(vec![unsafe_one, remark]),
+        ));
+        let objection = judge(&findings).objection.unwrap();
+        assert!(
+            objection.starts_with("topic `seen.gxp`: it has 3 partitions, 12 are needed; `cardea"),
+            "{objection}"
         );
+        assert!(objection.ends_with("missing, so run `cardea topics`: access, device"));
     }
 }

@@ -25,7 +25,7 @@ pub use stage::{Reached, Stage};
 pub use table::{Table, Update};
 pub use tail::{Start, Tail};
 pub use topics::{
-    Cleanup, Finding, RECORD_BYTES_MAX, Timestamps, TopicSpec, Verdict, broker_count, check, create,
+    Cleanup, Fault, Finding, Outlived, RECORD_BYTES_MAX, Timestamps, TopicSpec, Topics, Verdict,
 };
 pub use transactor::{Record, Transactor};
 pub use worker::{Condition, Stop, Worker, WorkerConfig, check_worker};

@@ -13,8 +13,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::config::{Cluster, Isolation};
 use crate::failure::Failure;
 use crate::scan::{away, fatal_only};
+use crate::tail::partitions;
 
-const ASK: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -38,30 +38,16 @@ impl Table {
         let reader = cluster
             .reader(Isolation::Committed)
             .map_err(|error| Failure::of("create reader", error))?;
-        let metadata = reader
-            .fetch_metadata(Some(topic), ASK)
-            .map_err(|error| Failure::of("read metadata", error))?;
-        let partitions = metadata
-            .topics()
-            .first()
-            .map_or(0, |found| found.partitions().len());
-        let count = i32::try_from(partitions).unwrap_or(i32::MAX);
-        if count == 0 {
-            let what = format!("topic `{topic}` does not exist; run `cardea topics`");
-            return Err(Failure::fatal(what));
-        }
+        let unread: BTreeSet<i32> = partitions(&reader, topic)?.into_iter().collect();
         let mut list = TopicPartitionList::new();
-        for number in 0..count {
+        for number in unread.iter().copied() {
             list.add_partition_offset(topic, number, Offset::Beginning)
                 .map_err(|error| Failure::of("name an offset", error))?;
         }
         reader
             .assign(&list)
             .map_err(|error| Failure::of("assign reader", error))?;
-        Ok(Self {
-            reader,
-            unread: (0..count).collect(),
-        })
+        Ok(Self { reader, unread })
     }
 
     /// Hands over all rows that the topic holds now.

@@ -1,53 +1,28 @@
 //! Creates topics, and says in what existing ones are wrong.
 
+mod internal;
+mod spec;
+
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, ConfigResourceResult, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::metadata::MetadataTopic;
 
 use crate::config::Cluster;
 use crate::failure::Failure;
 use crate::scan::away;
-
-/// The largest record a topic takes: a body at its limit, and what mapping adds to it.
-pub const RECORD_BYTES_MAX: i32 = 4 * 1024 * 1024;
+use internal::INTERNAL;
+pub use spec::{Cleanup, Fault, Outlived, RECORD_BYTES_MAX, Timestamps, TopicSpec};
+use spec::{Known, Layout, Settings};
 
 const ASK: Duration = Duration::from_secs(15);
 const STEP: Duration = Duration::from_millis(50);
-
-/// How a topic must be set up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TopicSpec {
-    /// The physical name.
-    pub name: String,
-    pub partitions: i32,
-    /// Copies of each partition; min ISR is one less, at least one.
-    pub replication: i32,
-    pub cleanup: Cleanup,
-    pub retention_ms: i64,
-    /// The broker's clock stamps the records instead of the writer's.
-    pub timestamps: Timestamps,
-}
-
-/// What Kafka removes from a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cleanup {
-    /// What is older than the retention.
-    Delete,
-    /// All but the last record of each key.
-    Compact,
-    /// Both.
-    CompactDelete,
-}
-
-/// Whose clock stamps the records of a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Timestamps {
-    Writer,
-    Broker,
-}
 
 /// What is found of a topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,265 +36,235 @@ pub enum Verdict {
     Created,
     Good,
     Missing,
-    /// Each sentence names one setting, what it is and what it should be.
-    Wrong(Vec<String>),
+    /// In at least one respect.
+    Differs(Vec<Fault>),
 }
 
-/// Creates those topics that do not exist and checks the others; returns once the new ones are
-/// seen, as brokers learn of them a little after the controller has answered.
-pub async fn create(cluster: &Cluster, specs: &[TopicSpec]) -> Result<Vec<Finding>, Failure> {
-    let mut findings = check(cluster, specs).await?;
-    let missing: Vec<&TopicSpec> = specs
-        .iter()
-        .zip(&findings)
-        .filter(|(_, finding)| finding.verdict == Verdict::Missing)
-        .map(|(spec, _)| spec)
-        .collect();
-    if missing.is_empty() {
-        return Ok(findings);
-    }
-    let created = create_missing(cluster, &missing).await?;
-    wait_until_seen(cluster, &created).await?;
-    for finding in &mut findings {
-        if created.contains(&finding.name) {
-            finding.verdict = Verdict::Created;
-        }
-    }
-    Ok(findings)
+/// The topics of a cluster, as an administrator sees them.
+pub struct Topics {
+    admin: Arc<AdminClient<DefaultClientContext>>,
 }
 
-async fn create_missing(cluster: &Cluster, specs: &[&TopicSpec]) -> Result<Vec<String>, Failure> {
-    let settings: Vec<_> = specs.iter().map(|spec| spec.settings()).collect();
-    let topics: Vec<NewTopic<'_>> = specs
-        .iter()
-        .zip(&settings)
-        .map(|(spec, settings)| {
-            let new = NewTopic::new(
-                &spec.name,
-                spec.partitions,
-                TopicReplication::Fixed(spec.replication),
-            );
-            settings
-                .iter()
-                .fold(new, |new, (key, value)| new.set(key, value))
+/// What one question for metadata brings.
+struct Map {
+    brokers: Vec<i32>,
+    topics: Vec<Layout>,
+}
+
+impl Topics {
+    /// Opens no connection yet.
+    pub fn new(cluster: &Cluster) -> Result<Self, Failure> {
+        let admin = cluster.client().create();
+        let admin = admin.map_err(|error| Failure::of("create admin client", error))?;
+        Ok(Self {
+            admin: Arc::new(admin),
         })
-        .collect();
-    let options = AdminOptions::new().operation_timeout(Some(ASK));
-    let results = admin(cluster)?
-        .create_topics(&topics, &options)
-        .await
-        .map_err(|error| Failure::of("create topics", error))?;
-    let mut created = Vec::new();
-    for result in results {
-        match result {
-            Ok(name) => created.push(name),
-            Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => created.push(name),
-            Err((name, code)) => {
-                return Err(Failure::fatal(format!(
-                    "topic `{name}` cannot be created: {code}"
-                )));
+    }
+
+    /// Creates those topics that do not exist and checks the others; returns once the new ones are
+    /// seen, as brokers learn of them a little after the controller has answered.
+    pub async fn create(&self, specs: &[TopicSpec]) -> Result<Vec<Finding>, Failure> {
+        let mut findings = self.check(specs).await?;
+        let missing: Vec<&TopicSpec> = specs
+            .iter()
+            .zip(&findings)
+            .filter(|(_, finding)| finding.verdict == Verdict::Missing)
+            .map(|(spec, _)| spec)
+            .collect();
+        if missing.is_empty() {
+            return Ok(findings);
+        }
+        let created = self.create_missing(&missing).await?;
+        self.wait_until_seen(&created).await?;
+        for finding in &mut findings {
+            if created.contains(&finding.name) {
+                finding.verdict = Verdict::Created;
             }
         }
+        Ok(findings)
     }
-    Ok(created)
-}
 
-async fn wait_until_seen(cluster: &Cluster, names: &[String]) -> Result<(), Failure> {
-    let deadline = Instant::now() + ASK;
-    loop {
-        let layouts = layouts(cluster).await?;
-        let seen = |name: &String| layouts.iter().any(|layout| layout.name == *name);
-        if names.iter().all(seen) {
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            return Err(away("wait for new topics"));
-        }
-        tokio::time::sleep(STEP).await;
-    }
-}
-
-/// Compares topics with how they must be; changes nothing.
-pub async fn check(cluster: &Cluster, specs: &[TopicSpec]) -> Result<Vec<Finding>, Failure> {
-    let layouts = layouts(cluster).await?;
-    let mut findings = Vec::with_capacity(specs.len());
-    let there: Vec<&TopicSpec> = specs
-        .iter()
-        .filter(|spec| layouts.iter().any(|layout| layout.name == spec.name))
-        .collect();
-    let configs = configs(cluster, &there).await?;
-    for spec in specs {
-        let layout = layouts.iter().find(|layout| layout.name == spec.name);
-        let config = configs.iter().find(|(name, _)| *name == spec.name);
-        let verdict = match (layout, config) {
-            (Some(layout), Some((_, config))) => spec.judge(layout, config),
-            (Some(_), None) | (None, _) => Verdict::Missing,
-        };
-        findings.push(Finding {
-            name: spec.name.clone(),
-            verdict,
+    async fn create_missing(&self, specs: &[&TopicSpec]) -> Result<Vec<String>, Failure> {
+        let settings: Vec<_> = specs.iter().map(|spec| spec.settings()).collect();
+        let topics: Vec<NewTopic<'_>> = specs
+            .iter()
+            .zip(&settings)
+            .map(|(spec, settings)| {
+                let copies = TopicReplication::Fixed(spec.replication);
+                let new = NewTopic::new(&spec.name, spec.partitions, copies);
+                settings
+                    .iter()
+                    .fold(new, |new, (key, value)| new.set(key, value))
+            })
+            .collect();
+        let options = AdminOptions::new().operation_timeout(Some(ASK));
+        let results = self.admin.create_topics(&topics, &options).await;
+        let results = results.map_err(|error| Failure::of("create topics", error))?;
+        let named = results.into_iter().map(|result| match result {
+            Ok(name) | Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(name),
+            Err((name, code)) => Err(Failure::fatal(format!(
+                "topic `{name}` cannot be created: {code}"
+            ))),
         });
+        named.collect()
     }
-    Ok(findings)
-}
 
-/// Returns how many brokers the cluster has.
-pub async fn broker_count(cluster: &Cluster) -> Result<usize, Failure> {
-    let cluster = cluster.clone();
-    let count = move || {
-        let admin = admin(&cluster)?;
-        let metadata = admin.inner().fetch_metadata(None, ASK);
-        let metadata = metadata.map_err(|error| Failure::of("read metadata", error))?;
-        Ok(metadata.brokers().len())
-    };
-    blocking(count).await
-}
-
-/// Partitions and copies of one existing topic.
-struct Layout {
-    name: String,
-    partitions: i32,
-    replication: i32,
-}
-
-async fn layouts(cluster: &Cluster) -> Result<Vec<Layout>, Failure> {
-    let cluster = cluster.clone();
-    let read = move || {
-        let admin = admin(&cluster)?;
-        let metadata = admin
-            .inner()
-            .fetch_metadata(None, ASK)
-            .map_err(|error| Failure::of("read metadata", error))?;
-        let layout = |topic: &rdkafka::metadata::MetadataTopic| {
-            let copies = topic.partitions().iter().map(|p| p.replicas().len()).min();
-            Layout {
-                name: topic.name().to_owned(),
-                partitions: i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX),
-                replication: i32::try_from(copies.unwrap_or(0)).unwrap_or(i32::MAX),
+    async fn wait_until_seen(&self, names: &[String]) -> Result<(), Failure> {
+        let deadline = Instant::now() + ASK;
+        loop {
+            let map = self.map().await?;
+            if names.iter().all(|name| map.layout(name).is_some()) {
+                return Ok(());
             }
-        };
-        Ok(metadata.topics().iter().map(layout).collect())
-    };
-    blocking(read).await
-}
-
-type Settings = Vec<(String, String)>;
-
-async fn configs(
-    cluster: &Cluster,
-    specs: &[&TopicSpec],
-) -> Result<Vec<(String, Settings)>, Failure> {
-    if specs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let resources: Vec<_> = specs
-        .iter()
-        .map(|spec| ResourceSpecifier::Topic(&spec.name))
-        .collect();
-    let results = admin(cluster)?
-        .describe_configs(&resources, &AdminOptions::new())
-        .await
-        .map_err(|error| Failure::of("describe topics", error))?;
-    let mut configs = Vec::new();
-    for (spec, result) in specs.iter().zip(results) {
-        let config =
-            result.map_err(|code| Failure::fatal(format!("topic `{}`: {code}", spec.name)))?;
-        let entries = config.entries.into_iter();
-        let settings = entries.filter_map(|entry| Some((entry.name, entry.value?)));
-        configs.push((spec.name.clone(), settings.collect()));
-    }
-    Ok(configs)
-}
-
-impl TopicSpec {
-    /// Returns the topic's settings as Kafka spells them.
-    fn settings(&self) -> Vec<(&'static str, String)> {
-        let timestamps = match self.timestamps {
-            Timestamps::Writer => "CreateTime",
-            Timestamps::Broker => "LogAppendTime",
-        };
-        vec![
-            ("cleanup.policy", self.cleanup.to_string()),
-            ("retention.ms", self.retention_ms.to_string()),
-            (
-                "min.insync.replicas",
-                (self.replication - 1).max(1).to_string(),
-            ),
-            ("message.timestamp.type", timestamps.to_owned()),
-            ("max.message.bytes", RECORD_BYTES_MAX.to_string()),
-            ("unclean.leader.election.enable", "false".to_owned()),
-        ]
-    }
-
-    fn judge(&self, layout: &Layout, settings: &Settings) -> Verdict {
-        let mut wrong = Vec::new();
-        if layout.partitions < self.partitions {
-            let (has, wants) = (layout.partitions, self.partitions);
-            wrong.push(format!("it has {has} partitions, {wants} are needed"));
-        }
-        if layout.replication < self.replication {
-            let (has, wants) = (layout.replication, self.replication);
-            wrong.push(format!("its replication is {has}, {wants} is needed"));
-        }
-        for (key, wants) in self.settings() {
-            let has = settings.iter().find(|(name, _)| name == key);
-            let has = has.map_or("", |(_, value)| value.as_str());
-            if !same_setting(key, has, &wants) {
-                wrong.push(format!("its `{key}` is `{has}`, `{wants}` is needed"));
+            if Instant::now() > deadline {
+                return Err(away("wait for new topics"));
             }
-        }
-        if wrong.is_empty() {
-            Verdict::Good
-        } else {
-            Verdict::Wrong(wrong)
+            tokio::time::sleep(STEP).await;
         }
     }
-}
 
-/// More retention or a higher min ISR than asked for is no fault; the order of policies is none.
-fn same_setting(key: &str, has: &str, wants: &str) -> bool {
-    let number = |text: &str| text.parse::<i64>().ok();
-    match key {
-        "retention.ms" => match (number(has), number(wants)) {
-            (Some(-1), _) => true,
-            (Some(has), Some(wants)) => has >= wants,
-            (None, _) | (_, None) => false,
-        },
-        "min.insync.replicas" | "max.message.bytes" => number(has) >= number(wants),
-        "cleanup.policy" => {
-            let sorted = |text: &str| {
-                let mut parts: Vec<String> = text.split(',').map(|p| p.trim().to_owned()).collect();
-                parts.sort();
-                parts
+    /// Compares topics with how they must be; changes nothing.
+    pub async fn check(&self, specs: &[TopicSpec]) -> Result<Vec<Finding>, Failure> {
+        let map = self.map().await?;
+        let there = specs.iter().map(|spec| spec.name.as_str());
+        let there: Vec<_> = there.filter(|name| map.layout(name).is_some()).collect();
+        let settings = self.topic_settings(&there).await?;
+        let settings_of = |name: &str| {
+            let found = there
+                .iter()
+                .zip(&settings)
+                .find(|(there, _)| **there == name);
+            found.and_then(|(_, settings)| settings.as_ref())
+        };
+        let judge = |spec: &TopicSpec| match map.layout(&spec.name) {
+            Some(layout) => Verdict::of(spec.judge(Known {
+                layout,
+                settings: settings_of(&spec.name),
+                kept_beside: spec.kept_beside.as_ref().and_then(|name| map.layout(name)),
+                outlived: spec.outlives.as_ref().and_then(|it| settings_of(&it.topic)),
+            })),
+            None => Verdict::Missing,
+        };
+        let findings = specs.iter().map(|spec| Finding {
+            name: spec.name.clone(),
+            verdict: judge(spec),
+        });
+        Ok(findings.collect())
+    }
+
+    /// Says in what the topics in which Kafka keeps offsets and transactions differ from what so
+    /// many copies make possible; of one that is not there yet, how the brokers would make it.
+    pub async fn check_internal(&self, copies: i32) -> Result<Vec<Finding>, Failure> {
+        let map = self.map().await?;
+        let mut findings = Vec::with_capacity(INTERNAL.len());
+        for internal in INTERNAL {
+            let faults = match map.layout(internal.name) {
+                Some(layout) => {
+                    let settings = self.topic_settings(&[internal.name]).await?;
+                    internal.judge(layout, settings[0].as_ref(), copies)
+                }
+                None => internal.foresee(self.broker_settings(&map).await?.as_ref(), copies),
             };
-            sorted(has) == sorted(wants)
+            findings.push(Finding {
+                name: internal.name.to_owned(),
+                verdict: Verdict::of(faults),
+            });
         }
-        _ => has == wants,
+        Ok(findings)
+    }
+
+    /// Returns how many brokers the cluster has.
+    pub async fn broker_count(&self) -> Result<usize, Failure> {
+        Ok(self.map().await?.brokers.len())
+    }
+
+    /// Asks off the async threads, as librdkafka blocks for the answer.
+    async fn map(&self) -> Result<Map, Failure> {
+        let admin = self.admin.clone();
+        let read = move || {
+            let metadata = admin.inner().fetch_metadata(None, ASK);
+            let metadata = metadata.map_err(|error| Failure::of("read metadata", error))?;
+            Ok(Map {
+                brokers: metadata
+                    .brokers()
+                    .iter()
+                    .map(|broker| broker.id())
+                    .collect(),
+                topics: metadata.topics().iter().map(Layout::of).collect(),
+            })
+        };
+        let asked = tokio::task::spawn_blocking(read).await;
+        asked.unwrap_or_else(|_| Err(Failure::fatal("a call to kafka panicked")))
+    }
+
+    /// Returns the settings of existing topics, in their order.
+    async fn topic_settings(&self, names: &[&str]) -> Result<Vec<Option<Settings>>, Failure> {
+        let topics = names.iter().map(|name| ResourceSpecifier::Topic(name));
+        self.settings(&topics.collect::<Vec<_>>()).await
+    }
+
+    /// Returns the settings of one broker, as all of a cluster are set alike.
+    async fn broker_settings(&self, map: &Map) -> Result<Option<Settings>, Failure> {
+        let Some(broker) = map.brokers.first() else {
+            return Err(away("read metadata"));
+        };
+        let mut found = self.settings(&[ResourceSpecifier::Broker(*broker)]).await?;
+        Ok(found.pop().flatten())
+    }
+
+    /// `None` stands for what could not be read, for want of a right most likely.
+    async fn settings(
+        &self,
+        of: &[ResourceSpecifier<'_>],
+    ) -> Result<Vec<Option<Settings>>, Failure> {
+        if of.is_empty() {
+            return Ok(Vec::new());
+        }
+        let options = AdminOptions::new().request_timeout(Some(ASK));
+        let results = self.admin.describe_configs(of, &options).await;
+        let results = results.map_err(|error| Failure::of("describe settings", error))?;
+        Ok(results.into_iter().map(readable).collect())
     }
 }
 
-fn admin(cluster: &Cluster) -> Result<AdminClient<DefaultClientContext>, Failure> {
-    cluster
-        .client()
-        .create()
-        .map_err(|error| Failure::of("create admin client", error))
+/// rdkafka hides why a resource was not described and shows one without settings.
+fn readable(result: ConfigResourceResult) -> Option<Settings> {
+    let entries = result.ok()?.entries.into_iter();
+    let set: Vec<_> = entries
+        .filter_map(|entry| Some((entry.name, entry.value?)))
+        .collect();
+    (!set.is_empty()).then_some(Settings(set))
 }
 
-/// Runs a call of librdkafka that blocks apart from the async threads.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|_| Err(Failure::fatal("a call to kafka panicked")))
+impl Verdict {
+    fn of(faults: Vec<Fault>) -> Self {
+        if faults.is_empty() {
+            Self::Good
+        } else {
+            Self::Differs(faults)
+        }
+    }
 }
 
-impl fmt::Display for Cleanup {
+impl Map {
+    fn layout(&self, name: &str) -> Option<&Layout> {
+        self.topics.iter().find(|layout| layout.name == name)
+    }
+}
+
+impl Layout {
+    fn of(topic: &MetadataTopic) -> Self {
+        let copies = topic.partitions().iter().map(|p| p.replicas().len()).min();
+        Self {
+            name: topic.name().to_owned(),
+            partitions: i32::try_from(topic.partitions().len()).unwrap_or(i32::MAX),
+            replication: i32::try_from(copies.unwrap_or(0)).unwrap_or(i32::MAX),
+        }
+    }
+}
+
+impl fmt::Debug for Topics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Delete => "delete",
-            Self::Compact => "compact",
-            Self::CompactDelete => "compact,delete",
-        })
+        f.debug_struct("Topics").finish_non_exhaustive()
     }
 }

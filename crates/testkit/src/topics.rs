@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders};
@@ -46,6 +46,29 @@ pub fn create_topic(brokers: &str, topic: &str, partitions: i32) {
             .expect("create topic");
         for result in made {
             result.expect("create topic");
+        }
+    });
+}
+
+/// Gives a topic more partitions, as an operator might; returns once they are seen.
+pub fn grow_topic(brokers: &str, topic: &str, partitions: usize) {
+    let grown = NewPartitions::new(topic, partitions);
+    with_admin(brokers, async |admin| {
+        let options = admin_options();
+        let made = admin.create_partitions([&grown], &options).await;
+        for result in made.expect("grow topic") {
+            result.expect("grow topic");
+        }
+        let started = Instant::now();
+        let seen = || {
+            let metadata = admin.inner().fetch_metadata(Some(topic), DEADLINE);
+            metadata.expect("ask for the topic").topics()[0]
+                .partitions()
+                .len()
+        };
+        while seen() < partitions {
+            assert!(started.elapsed() < DEADLINE, "{topic} is not grown");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
 }

@@ -10,11 +10,13 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::exit::setting;
-use crate::topics::{Layout, objection};
+use crate::topics::{Layout, judgement};
 
 /// A service that starts while Kafka is away is not held up longer: ingest has to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// With fewer copies a record counts once one of them has it.
+const COPIES_SAFE: i32 = 3;
 
 /// What is asked of Kafka.
 #[derive(Clone, Debug)]
@@ -22,6 +24,7 @@ pub(crate) struct Question {
     pub(crate) cluster: Cluster,
     pub(crate) layout: Layout,
     pub(crate) topics: Vec<Topic>,
+    pub(crate) dedupe_window: Duration,
 }
 
 impl Question {
@@ -58,13 +61,21 @@ impl Question {
     }
 
     async fn once(&self) -> Result<anyhow::Result<()>, Failure> {
-        let objection = objection(&self.cluster, &self.layout, &self.topics).await?;
-        Ok(match objection {
-            Some(objection) => setting(Err(anyhow!(objection))),
-            None => {
-                info!("topics are good");
-                Ok(())
-            }
-        })
+        let (layout, window) = (&self.layout, self.dedupe_window);
+        let judged = judgement(&self.cluster, layout, &self.topics, window).await?;
+        if let Some(objection) = judged.objection {
+            return Ok(setting(Err(anyhow!(objection))));
+        }
+        for remark in judged.remarks {
+            warn!(remark, "a topic is not as planned");
+        }
+        if judged.copies < COPIES_SAFE {
+            warn!(
+                copies = judged.copies,
+                "one broker alone acknowledges a record: a power cut there may lose it"
+            );
+        }
+        info!("topics are good");
+        Ok(Ok(()))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use events::Topic;
-use kafka::{Cleanup, Cluster, Timestamps, TopicSpec};
+use kafka::{Cleanup, Cluster, Outlived, Timestamps, TopicSpec};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const RAW_KEPT: Duration = DAY.saturating_mul(30);
@@ -39,16 +39,44 @@ impl Layout {
         dedupe_window: Duration,
     ) -> TopicSpec {
         let (cleanup, kept, timestamps) = policy(topic, dedupe_window);
+        let outlives = |raw| Outlived {
+            topic: cluster.topic(raw),
+            by_ms: millis(dedupe_window + DAY),
+        };
         TopicSpec {
             name: cluster.topic(topic),
             partitions: self.partitions,
             replication: copies,
             cleanup,
-            retention_ms: kept.map_or(-1, |kept| {
-                i64::try_from(kept.as_millis()).unwrap_or(i64::MAX)
-            }),
+            retention_ms: kept.map_or(-1, millis),
             timestamps,
+            kept_beside: kept_beside(topic).map(|beside| cluster.topic(beside)),
+            outlives: outlived(topic).map(outlives),
         }
+    }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Names the topic that keeps the state of each partition in its own one of the same number.
+fn kept_beside(topic: Topic) -> Option<Topic> {
+    match topic {
+        Topic::Raw(provider) => Some(Topic::Seen(provider)),
+        Topic::Canonical(canonical) => Some(Topic::Retries(canonical)),
+        Topic::Quarantine(_) | Topic::Seen(_) | Topic::Retries(_) => None,
+        Topic::Requests | Topic::Subscriptions | Topic::DeadLetters | Topic::Attempts => None,
+    }
+}
+
+/// Names the topic whose records are still told from repeats when they are read late: the ledger
+/// outlives them by the window, and by a day for clocks (kafka-rules 7 and 8).
+fn outlived(topic: Topic) -> Option<Topic> {
+    match topic {
+        Topic::Seen(provider) => Some(Topic::Raw(provider)),
+        Topic::Raw(_) | Topic::Canonical(_) | Topic::Quarantine(_) | Topic::Retries(_) => None,
+        Topic::Requests | Topic::Subscriptions | Topic::DeadLetters | Topic::Attempts => None,
     }
 }
 
@@ -64,7 +92,6 @@ fn policy(topic: Topic, dedupe_window: Duration) -> (Cleanup, Option<Duration>, 
             Some(QUARANTINE_KEPT),
             Timestamps::Writer,
         ),
-        // Outlives every raw record it speaks of, by the broker's clock (kafka-rules 7 and 8).
         Topic::Seen(_) => (
             Cleanup::Delete,
             Some(RAW_KEPT + dedupe_window + DAY),

@@ -8,7 +8,7 @@ use ::kafka::{Cluster, Config, Producer, Record};
 use events::{CanonicalTopic, Provider, RawPosition, Time, schema, wire};
 use providers::Raw;
 use serde_json::Value;
-use testkit::{Isolation, Kafka, create_topic, free_port, read_topic};
+use testkit::{Isolation, Kafka, create_topic, free_port, grow_topic, read_topic};
 use uuid::Uuid;
 
 use crate::{SOURCES, Service, command, stderr, stdout};
@@ -56,10 +56,15 @@ fn topics_are_created_once_and_found_good_after_that() {
         };
         let (output, states) = states(&kafka, args);
         assert_eq!(output.status.success(), expected != "missing");
-        assert_eq!(states.len(), events::Topic::all().len());
-        for (topic, state) in states {
-            assert_eq!(state, expected, "{topic}");
-        }
+        let (internal, own): (Vec<_>, Vec<_>) = states
+            .iter()
+            .partition(|(topic, _)| topic.starts_with("__"));
+        assert_eq!(own.len(), events::Topic::all().len());
+        assert!(own.iter().all(|(_, state)| state == expected), "{own:?}");
+        assert!(
+            internal.iter().all(|(_, state)| state == "good"),
+            "{internal:?}"
+        );
     }
 }
 
@@ -83,6 +88,30 @@ fn a_topic_with_too_few_partitions_is_named_by_the_tool_and_by_a_service() {
         said.contains("raw.gxp`: it has 1 partitions, 2 are needed"),
         "{said}"
     );
+}
+
+#[test]
+fn a_topic_that_was_grown_is_refused_by_every_service_that_it_misleads() {
+    let kafka = Kafka::shared();
+    assert!(run(&kafka, &["topics"]).status.success());
+    let grow = |topic: &str| grow_topic(kafka.brokers(), &format!("{}{topic}", kafka.prefix()), 3);
+    let refused = |args: &[&str], topic: &str, beside: &str| {
+        let service = run(&kafka, &[args, &["--log-level", "error"]].concat());
+        assert_eq!(service.status.code(), Some(78), "{}", stderr(&service));
+        let said = stderr(&service).replace(kafka.prefix(), "");
+        let says = format!("`{topic}`: it has 3 partitions, but `{beside}`");
+        assert!(
+            said.contains(&says) && said.contains("--topic-prefix"),
+            "{said}"
+        );
+    };
+    grow("raw.genea");
+    refused(&["normalizer"], "raw.genea", "seen.genea");
+    refused(&["ingest", "--sources", SOURCES], "raw.genea", "seen.genea");
+    grow("access");
+    refused(&["sink"], "access", "retries.access");
+    grow("seen.genea");
+    refused(&["normalizer"], "access", "retries.access");
 }
 
 #[tokio::test]
