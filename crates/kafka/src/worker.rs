@@ -468,12 +468,25 @@ impl<S: Stage> Worker<S> {
         self.consumer.release(partitions)
     }
 
+    fn committed(&self, partition: &Partition) -> Result<Option<i64>, Failure> {
+        let found = self.consumer.committed(std::slice::from_ref(partition))?;
+        Ok(found.into_iter().next().flatten())
+    }
+
     /// Rebuilds the state of one partition from what is committed; returns where to read on.
     fn rebuild(&mut self, partition: &Partition) -> Result<i64, Failure> {
-        let committed = self.consumer.committed(std::slice::from_ref(partition))?;
-        let committed = committed.into_iter().next().flatten();
+        let committed = self.committed(partition)?;
         let (earliest, end) = self.consumer.watermarks(partition)?;
-        let start = self.stage.assign(partition, committed, earliest)?;
+        let assigned = self.stage.assign(partition, committed, earliest);
+        // A member that has slept may rebuild what another owns and commits by now.
+        if matches!(assigned, Err(Failure::Fatal { .. })) && self.committed(partition)? != committed
+        {
+            return Err(Failure::Unclear {
+                step: "rebuild a partition that another commits",
+                source: KafkaError::Canceled,
+            });
+        }
+        let start = assigned?;
         if start > end {
             return Err(Failure::fatal(format!(
                 "{partition} is to be read from {start}, but it ends at {end}: it was made anew; \

@@ -20,7 +20,11 @@ struct Copy {
     ledger: String,
     done: BTreeMap<Partition, i64>,
     batch: BTreeMap<Partition, (i64, i64)>,
+    /// Happens once, between the two questions of an assignment.
+    meanwhile: Option<Meanwhile>,
 }
+
+pub(crate) type Meanwhile = Box<dyn FnOnce() + Send>;
 
 impl Stage for Copy {
     fn assign(
@@ -33,13 +37,18 @@ impl Stage for Copy {
             topic: self.ledger.as_str().into(),
             number: partition.number,
         };
+        if let Some(meanwhile) = self.meanwhile.take() {
+            meanwhile();
+        }
         let mut ended_at = None;
         self.scanner.scan(&ledger, 0, |record| {
             let text = std::str::from_utf8(record.payload().unwrap_or_default()).unwrap();
             ended_at = Some(text.parse::<i64>().unwrap());
             Ok(())
         })?;
-        assert_eq!(ended_at, committed, "ledger and group disagree");
+        if ended_at != committed {
+            return Err(Failure::fatal("ledger and group disagree"));
+        }
         self.done
             .insert(partition.clone(), ended_at.unwrap_or(earliest));
         Ok(committed.unwrap_or(earliest))
@@ -191,6 +200,15 @@ impl<K> Setting<K> {
     }
 
     pub(crate) fn worker(&self, instance: &str, stop: &Stop) -> JoinHandle<Result<(), Failure>> {
+        self.worker_that_meets(instance, stop, None)
+    }
+
+    pub(crate) fn worker_that_meets(
+        &self,
+        instance: &str,
+        stop: &Stop,
+        meanwhile: Option<Meanwhile>,
+    ) -> JoinHandle<Result<(), Failure>> {
         let config = WorkerConfig {
             group: self.cluster.topic("copy"),
             instance: instance.to_owned(),
@@ -205,6 +223,7 @@ impl<K> Setting<K> {
             ledger: self.cluster.topic("ledger"),
             done: BTreeMap::new(),
             batch: BTreeMap::new(),
+            meanwhile,
         };
         let worker = Worker::new(&self.cluster, config, stage, stop.clone()).unwrap();
         std::thread::spawn(move || worker.run(|_| {}))

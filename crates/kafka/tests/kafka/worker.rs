@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use kafka::{GroupConsumer, Stop};
+use kafka::{Cluster, GroupConsumer, Partition, Record, Stop, Transactor};
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use testkit::wait_until;
 
 use crate::setting::{DEADLINE, Setting, wait_for_assignment};
@@ -68,4 +70,50 @@ async fn a_worker_fenced_by_a_member_that_is_gone_joins_anew() {
     stop.request();
     worker.join().unwrap().unwrap();
     setting.assert_each_once(200);
+}
+
+/// A member that has slept may rebuild a partition that another owns and commits by now: what it
+/// reads of group and ledger are then of two moments, and no reason to end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_of_another_between_two_questions_ends_no_worker() {
+    let setting = Setting::new(&[("in", 1), ("out", 1), ("ledger", 1)]);
+    setting.produce(0..100);
+    let (cluster, brokers) = (setting.cluster.clone(), setting.brokers.clone());
+    let other_owner = move || copy_ten(&cluster, &brokers);
+    let stop = Stop::default();
+    let worker = setting.worker_that_meets("a", &stop, Some(Box::new(other_owner)));
+    setting.wait_for_copies(100).await;
+    stop.request();
+    worker.join().unwrap().unwrap();
+    setting.assert_each_once(100);
+}
+
+/// Does the work of a batch of ten; its offsets are those of a consumer that never joined, which
+/// the group takes.
+fn copy_ten(cluster: &Cluster, brokers: &str) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", brokers)
+        .set("group.id", cluster.topic("copy"))
+        .create()
+        .unwrap();
+    let mut out = Transactor::new(cluster, &cluster.topic("other"));
+    out.init().unwrap();
+    out.begin(consumer.group_metadata().unwrap()).unwrap();
+    let send = |topic: &str, value: &str| {
+        let topic = cluster.topic(topic);
+        out.send(&Record {
+            topic: &topic,
+            partition: Some(0),
+            value: Some(value.as_bytes()),
+            ..Record::default()
+        })
+        .unwrap();
+    };
+    (0..10).for_each(|number| send("out", &number.to_string()));
+    send("ledger", "10");
+    let partition = Partition {
+        topic: cluster.topic("in").into(),
+        number: 0,
+    };
+    out.commit(&[(partition, 10)]).unwrap();
 }
