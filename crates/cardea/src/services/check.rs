@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use events::Topic;
 use kafka::{Cluster, Failure};
 use service::Context;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing::{info, warn};
 
 use crate::exit::setting;
@@ -15,6 +15,8 @@ use crate::topics::{Layout, judgement};
 /// A service that starts while Kafka is away is not held up longer: ingest has to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
+/// For so long a broker that has just started may not know of topics, nor all of a topic that is new.
+const HEARSAY: Duration = Duration::from_secs(10);
 /// With fewer copies a record counts once one of them has it.
 const COPIES_SAFE: i32 = 3;
 
@@ -31,7 +33,11 @@ impl Question {
     /// Fails if a topic is missing or wrong. While Kafka is away that is not known: a task asks on.
     pub(crate) async fn ask(self, context: &Context) -> anyhow::Result<()> {
         match timeout(PATIENCE, self.once()).await {
-            Ok(Ok(known)) => return known,
+            Ok(Ok(Ok(()))) => return Ok(()),
+            Ok(Ok(Err(objection))) => {
+                warn!(%objection, "topics are checked again");
+                return self.until_known().await;
+            }
             Ok(Err(fatal @ Failure::Fatal { .. })) => return Err(fatal.into()),
             Ok(Err(Failure::Unclear { .. })) | Err(_) => {
                 warn!("kafka is away, topics are checked when it is back");
@@ -50,13 +56,21 @@ impl Question {
         Ok(())
     }
 
+    /// Asks until the topics are good, or have been wrong for a while.
     async fn until_known(&self) -> anyhow::Result<()> {
+        let mut objected_at = None;
         loop {
             match self.once().await {
-                Ok(known) => return known,
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(objection)) => {
+                    if objected_at.get_or_insert_with(Instant::now).elapsed() > HEARSAY {
+                        return Err(objection);
+                    }
+                }
                 Err(fatal @ Failure::Fatal { .. }) => return Err(fatal.into()),
-                Err(Failure::Unclear { .. }) => sleep(AGAIN_AFTER).await,
+                Err(Failure::Unclear { .. }) => objected_at = None,
             }
+            sleep(AGAIN_AFTER).await;
         }
     }
 
