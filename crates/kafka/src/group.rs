@@ -75,11 +75,30 @@ impl GroupConsumer {
         topics: &[String],
     ) -> Result<Self, Failure> {
         let consumer = Self::create(cluster, group, instance)?;
+        let member = Self { consumer };
+        member.subscribe(topics)?;
+        Ok(member)
+    }
+
+    /// Becomes a new member of the same name, once the old one has closed: one that rejoins by
+    /// itself would fence the other.
+    pub(crate) fn join_anew(
+        &mut self,
+        cluster: &Cluster,
+        group: &str,
+        instance: &str,
+        topics: &[String],
+    ) -> Result<(), Failure> {
+        let consumer = Self::create(cluster, group, instance)?;
+        *self = Self { consumer };
+        self.subscribe(topics)
+    }
+
+    fn subscribe(&self, topics: &[String]) -> Result<(), Failure> {
         let names: Vec<&str> = topics.iter().map(String::as_str).collect();
-        consumer
+        self.consumer
             .subscribe(&names)
-            .map_err(|error| Failure::of("subscribe", error))?;
-        Ok(Self { consumer })
+            .map_err(|error| Failure::of("subscribe", error))
     }
 
     /// Fails if no consumer can be made of the settings.

@@ -109,7 +109,8 @@ impl<S: Stage> Worker<S> {
         stage: S,
         stop: Stop,
     ) -> Result<Self, Failure> {
-        let consumer = join(cluster, &config)?;
+        let consumer =
+            GroupConsumer::join(cluster, &config.group, &config.instance, &config.topics)?;
         let out = Transactor::new(cluster, &format!("{}.{}", config.group, config.instance));
         Ok(Self {
             config,
@@ -336,7 +337,14 @@ impl<S: Stage> Worker<S> {
         self.reassign();
         self.owned.clear();
         self.stale.clear();
-        self.consumer = join(&self.cluster, &self.config)?;
+        let WorkerConfig {
+            group,
+            instance,
+            topics,
+            ..
+        } = &self.config;
+        self.consumer
+            .join_anew(&self.cluster, group, instance, topics)?;
         self.joined_at = Instant::now();
         Ok(())
     }
@@ -519,10 +527,6 @@ pub fn check_worker(cluster: &Cluster) -> Result<(), Failure> {
     Scanner::new(cluster)?;
     GroupConsumer::check(cluster)?;
     Transactor::new(cluster, "check").check()
-}
-
-fn join(cluster: &Cluster, config: &WorkerConfig) -> Result<GroupConsumer, Failure> {
-    GroupConsumer::join(cluster, &config.group, &config.instance, &config.topics)
 }
 
 fn note(owned: &mut BTreeMap<Partition, Progress>, record: &BorrowedMessage<'_>) {
