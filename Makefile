@@ -16,7 +16,7 @@ install := env -u CARGO_TARGET_DIR CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_R
 help: ## says this
 	@echo 'Cardea. Needs Rust, a C compiler, make, perl, Java 17 or newer and Maven.'
 	@echo
-	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.* ## \(.*\)/  make \1\t\2/p' Makefile | expand -t 28
 
 up: ## builds and starts all of it: Kafka, Cardea, a receiver; sends one webhook per provider
 	@deploy/local/up
@@ -57,5 +57,10 @@ $(tools)/deny-$(deny_version):
 accept-main-job: ## proves the main job: prints each of its lines with figure and pass or fail
 	@tests/accept/run main_job
 
-chaos-normalizer: ## breaks normalizers and a three-node Kafka under load for some minutes, then audits
-	@tests/accept/run chaos
+chaos-normalizer: ## breaks normalizers and a three-node Kafka under load, then audits; CHAOS='--seed 7 --short'
+	cargo build --locked --bin cardea
+	@CARDEA_BIN=$${CARGO_TARGET_DIR:-target}/debug/cardea tests/accept/run chaos $(CHAOS)
+
+accept-normalizer: ## proves the normalizer: prints each of its lines with figure and pass or fail
+	cargo build --locked --release --bin cardea
+	@CARDEA_BIN=$${CARGO_TARGET_DIR:-target}/release/cardea tests/accept/run normalizer

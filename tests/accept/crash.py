@@ -26,7 +26,7 @@ class Crash:
         self._product = product
         self._topics = topics
         self._idents = idents
-        self._mix = Mix(idents, FIRST)
+        self._mix = Mix(idents, FIRST, int(time.time()))
 
     def run(self, total: int) -> None:
         sender = Sender(self._product.ingest, range(total), self._mix.request, SEND_S)

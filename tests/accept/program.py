@@ -18,7 +18,7 @@ GXP_PATHS = "[mqtt-gateway-status, access-event, cvent, attendee-sync]"
 def built() -> Path:
     """The program that was built last, or the one that CARDEA_BIN names."""
     if named := os.environ.get("CARDEA_BIN"):
-        return Path(named)
+        return (ROOT / named).resolve()
     target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
     found = [target / profile / "cardea" for profile in ("debug", "release")]
     found = [path for path in found if path.exists()]
@@ -80,11 +80,11 @@ class Service:
             raise RuntimeError(f"a service ended with {self.process.returncode}, see its log")
         return self._get("ready")[0] == 200
 
-    def metric(self, name: str) -> float:
-        """The sum of a metric over its labels."""
-        lines = [line for line in self._get("metrics")[1].splitlines() if not line.startswith("#")]
-        found = [line.rsplit(" ", 1) for line in lines if line.split("{")[0].split(" ")[0] == name]
-        return sum(float(value) for _, value in found)
+    def metric(self, name: str, label: str = "") -> float:
+        """The sum of a metric over its labels, or over those lines that have this one."""
+        lines = self._get("metrics")[1].splitlines()
+        found = [line for line in lines if line.split("{")[0].split(" ")[0] == name and label in line]
+        return sum(float(line.rsplit(" ", 1)[1]) for line in found)
 
     def memory_bytes(self) -> int:
         """What it has in memory."""

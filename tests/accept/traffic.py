@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator
 
 from ident import Idents
@@ -36,12 +35,12 @@ DOOR = b"0b6f5a5e-93a9-4d2c-8a55-577000b15e53"
 class Mix:
     """Makes the request of a number, always the same one."""
 
-    def __init__(self, idents: Idents, first: int) -> None:
+    def __init__(self, idents: Idents, first: int, signed_at_s: int) -> None:
         by_name = {(kind.provider, kind.name): kind for kind in all_kinds()}
         self._kinds = [by_name[name] for name in MIX]
         self._idents = idents
         self._first = first
-        self._signed_at_s = int(time.time())
+        self._signed_at_s = signed_at_s
 
     def kind(self, number: int) -> Kind:
         return self._kinds[number % len(self._kinds)]

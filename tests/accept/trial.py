@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -30,6 +31,8 @@ class Trial:
         self.fleet = Fleet(stack, nodes.brokers, tag)
         self.topics = Topics(nodes.brokers, self.fleet.prefix)
         self.accepted: set[int] = set()
+        # A repetition is the same request: its signed time as well.
+        self._signed_at_s = int(time.time())
         # Where the numbers of the next traffic begin.
         self._first = 0
 
@@ -40,7 +43,7 @@ class Trial:
         `again` begins with what was sent first.
         """
         first = 0 if again else self._first
-        mix = Mix(self.idents, first)
+        mix = Mix(self.idents, first, self._signed_at_s)
         traffic = Traffic(self.fleet.ingest, mix, rate, seed, LOAD_S)
         try:
             yield traffic
