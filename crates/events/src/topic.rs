@@ -35,6 +35,8 @@ pub enum Topic {
     Quarantine(Provider),
     Seen(Provider),
     Requests,
+    /// The schema ids that a registry gave.
+    SchemaIds,
     Subscriptions,
     Retries(CanonicalTopic),
     DeadLetters,
@@ -95,7 +97,7 @@ impl Topic {
             .chain(by_canonical(Self::Canonical))
             .chain(by_provider(Self::Quarantine))
             .chain(by_provider(Self::Seen))
-            .chain([Self::Requests, Self::Subscriptions])
+            .chain([Self::Requests, Self::SchemaIds, Self::Subscriptions])
             .chain(by_canonical(Self::Retries))
             .chain([Self::DeadLetters, Self::Attempts])
             .collect()
@@ -111,6 +113,7 @@ impl fmt::Display for Topic {
             Self::Quarantine(provider) => write!(f, "quarantine.{provider}"),
             Self::Seen(provider) => write!(f, "seen.{provider}"),
             Self::Requests => f.write_str("requests"),
+            Self::SchemaIds => f.write_str("schema_ids"),
             Self::Subscriptions => f.write_str("subscriptions"),
             Self::Retries(topic) => write!(f, "retries.{topic}"),
             Self::DeadLetters => f.write_str("dead_letters"),

@@ -66,7 +66,8 @@ fn kept_beside(topic: Topic) -> Option<Topic> {
         Topic::Raw(provider) => Some(Topic::Seen(provider)),
         Topic::Canonical(canonical) => Some(Topic::Retries(canonical)),
         Topic::Quarantine(_) | Topic::Seen(_) | Topic::Retries(_) => None,
-        Topic::Requests | Topic::Subscriptions | Topic::DeadLetters | Topic::Attempts => None,
+        Topic::Requests | Topic::SchemaIds | Topic::Subscriptions => None,
+        Topic::DeadLetters | Topic::Attempts => None,
     }
 }
 
@@ -76,7 +77,8 @@ fn outlived(topic: Topic) -> Option<Topic> {
     match topic {
         Topic::Seen(provider) => Some(Topic::Raw(provider)),
         Topic::Raw(_) | Topic::Canonical(_) | Topic::Quarantine(_) | Topic::Retries(_) => None,
-        Topic::Requests | Topic::Subscriptions | Topic::DeadLetters | Topic::Attempts => None,
+        Topic::Requests | Topic::SchemaIds | Topic::Subscriptions => None,
+        Topic::DeadLetters | Topic::Attempts => None,
     }
 }
 
@@ -97,7 +99,9 @@ fn policy(topic: Topic, dedupe_window: Duration) -> (Cleanup, Option<Duration>, 
             Some(RAW_KEPT + dedupe_window + DAY),
             Timestamps::Broker,
         ),
-        Topic::Subscriptions | Topic::Retries(_) => (Cleanup::Compact, None, Timestamps::Writer),
+        Topic::SchemaIds | Topic::Subscriptions | Topic::Retries(_) => {
+            (Cleanup::Compact, None, Timestamps::Writer)
+        }
         Topic::DeadLetters => (Cleanup::CompactDelete, Some(DAY * 30), Timestamps::Writer),
     }
 }
@@ -136,6 +140,7 @@ mod tests {
     #[test]
     fn state_is_compacted_and_never_removed_by_age() {
         for topic in [
+            Topic::SchemaIds,
             Topic::Subscriptions,
             Topic::Retries(events::CanonicalTopic::Access),
         ] {
