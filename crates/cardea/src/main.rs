@@ -84,7 +84,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Audit(args) => audit::run(&args),
             Command::Quarantine(args) => quarantine::run(args).await,
             Command::Subscriptions(args) => subscriptions::run(args).await,
-            Command::Schemas(args) => schemas::run(args),
+            Command::Schemas(args) => schemas::run(args).await,
             Command::Completions(args) => completions::run(&args),
         }
     });

@@ -8,12 +8,14 @@ use anyhow::Context;
 use clap::Subcommand;
 use events::CanonicalTopic;
 use events::schema::{self, Versioned};
+use kafka::Cluster;
+use registry::Client;
 use serde_json::{Value, json};
 
 use crate::exit::setting;
 use crate::output;
 
-/// Shows the Avro schemas of the canonical topics, and checks a new one against them.
+/// Shows the Avro schemas of the canonical topics, checks a new one against them, registers them.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -25,6 +27,7 @@ enum Action {
     List(ListArgs),
     Print(PrintArgs),
     Check(CheckArgs),
+    Register(RegisterArgs),
 }
 
 /// Lists every released version with its id on the wire.
@@ -63,11 +66,30 @@ struct CheckArgs {
     json: bool,
 }
 
-pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
+/// Registers every released version in a schema registry, the oldest of a topic first, and lists their
+/// ids there.
+///
+/// What is registered already stays as it is; --schema-registry-mode lookup only asks.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  cardea schemas register --schema-registry https://registry.example.org:8081"
+)]
+struct RegisterArgs {
+    #[command(flatten)]
+    kafka: kafka::Config,
+    #[command(flatten)]
+    registry: registry::Config,
+    /// Print JSON.
+    #[arg(long, env = "CARDEA_JSON")]
+    json: bool,
+}
+
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::List(args) => list(&args),
         Action::Print(args) => print(&args),
         Action::Check(args) => check(&args),
+        Action::Register(args) => register(&args).await,
     }
 }
 
@@ -120,4 +142,27 @@ fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+async fn register(args: &RegisterArgs) -> anyhow::Result<ExitCode> {
+    let cluster = setting(Cluster::new(&args.kafka))?;
+    let client = setting(Client::new(&args.registry))?;
+    let client = setting(client.context("--schema-registry: no schema registry is named"))?;
+    let mut registered = Vec::new();
+    for version in schema::all() {
+        let subject = registry::subject(&cluster, version.topic);
+        let id = client.id(&subject, version).await?;
+        registered.push((subject, version.version, id));
+    }
+    if args.json {
+        let entry = |(subject, version, id): &(String, i32, i32)| json!({"subject": subject, "version": version, "id": id});
+        output::json(&registered.iter().map(entry).collect::<Vec<Value>>())?;
+    } else {
+        let row = |(subject, version, id): &(String, i32, i32)| {
+            vec![subject.clone(), version.to_string(), id.to_string()]
+        };
+        let rows: Vec<_> = registered.iter().map(row).collect();
+        output::table(&["SUBJECT", "VERSION", "ID"], &rows)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }

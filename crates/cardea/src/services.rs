@@ -10,6 +10,7 @@ use std::time::Duration;
 use events::{CanonicalTopic, Provider, Topic};
 use ingest::Ingest;
 use kafka::{Cluster, InstanceConfig};
+use registry::Client;
 use service::{Context, OnFailure, logs};
 
 use crate::exit::setting;
@@ -42,6 +43,8 @@ pub(crate) struct AllArgs {
     #[command(flatten)]
     normalizer: normalizer::Config,
     #[command(flatten)]
+    registry: registry::Config,
+    #[command(flatten)]
     sink: sink::Config,
     #[command(flatten)]
     console: console::Config,
@@ -73,6 +76,8 @@ pub(crate) struct NormalizerArgs {
     instance: InstanceConfig,
     #[command(flatten)]
     normalizer: normalizer::Config,
+    #[command(flatten)]
+    registry: registry::Config,
 }
 
 /// Delivers canonical events to the endpoints of the subscriptions, signed, with patience.
@@ -97,17 +102,21 @@ pub(crate) struct ConsoleArgs {
     process: Process,
     #[command(flatten)]
     console: console::Config,
+    #[command(flatten)]
+    registry: registry::Config,
 }
 
 pub(crate) async fn all(args: AllArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
         let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
         setting(kafka::check_worker(cluster))?;
+        let registry = setting(Client::new(&args.registry))?;
         let window = args.normalizer.dedupe.dedupe_window;
         check(cluster, &args.layout, Topic::all(), window, context).await?;
-        normalizer::start(&args.normalizer, &args.instance, cluster, context);
+        let ids = registry::start(registry.clone(), cluster, context);
+        normalizer::start(&args.normalizer, &args.instance, cluster, &ids, context);
         sink::start(&args.sink, &args.instance, cluster, context);
-        console::start(&args.console, cluster.topic_prefix(), context);
+        console::start(&args.console, cluster.topic_prefix(), registry, context);
         ingest.start(context).await?;
         Ok(())
     };
@@ -134,10 +143,13 @@ pub(crate) async fn normalizer(args: NormalizerArgs) -> anyhow::Result<ExitCode>
         let topics = Provider::ALL.into_iter().flat_map(of_provider);
         let topics = topics
             .chain(CanonicalTopic::ALL.map(Topic::Canonical))
+            .chain([Topic::SchemaIds])
             .collect();
+        let registry = setting(Client::new(&args.registry))?;
         let window = args.normalizer.dedupe.dedupe_window;
         check(cluster, &args.layout, topics, window, context).await?;
-        normalizer::start(&args.normalizer, &args.instance, cluster, context);
+        let ids = registry::start(registry, cluster, context);
+        normalizer::start(&args.normalizer, &args.instance, cluster, &ids, context);
         Ok(())
     };
     args.process.run(OnFailure::EndProcess, start).await
@@ -148,7 +160,12 @@ pub(crate) async fn sink(args: SinkArgs) -> anyhow::Result<ExitCode> {
         setting(kafka::check_worker(cluster))?;
         let of_topic = |topic| [Topic::Canonical, Topic::Retries].map(|t| t(topic));
         let topics = CanonicalTopic::ALL.into_iter().flat_map(of_topic);
-        let own = [Topic::Subscriptions, Topic::DeadLetters, Topic::Attempts];
+        let own = [
+            Topic::SchemaIds,
+            Topic::Subscriptions,
+            Topic::DeadLetters,
+            Topic::Attempts,
+        ];
         let topics = topics.chain(own).collect();
         check(cluster, &args.layout, topics, Duration::ZERO, context).await?;
         sink::start(&args.sink, &args.instance, cluster, context);
@@ -159,7 +176,8 @@ pub(crate) async fn sink(args: SinkArgs) -> anyhow::Result<ExitCode> {
 
 pub(crate) async fn console(args: ConsoleArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
-        console::start(&args.console, cluster.topic_prefix(), context);
+        let registry = setting(Client::new(&args.registry))?;
+        console::start(&args.console, cluster.topic_prefix(), registry, context);
         Ok(())
     };
     args.process.run(OnFailure::EndProcess, start).await

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use events::{Body, CanonicalTopic, CredentialRef, Event, EventType, Portal, Time, Topic, wire};
 use kafka::{Cluster, Message, Start, Tail};
+use registry::Resolver;
 
 use crate::exit::setting;
 use crate::output;
@@ -81,6 +82,7 @@ fn follow(args: &Args) -> anyhow::Result<()> {
         .map(|t| cluster.topic(Topic::Canonical(t)))
         .collect();
     let tail = Tail::open(&cluster, &topics, args.from.0)?;
+    let mut schemas = Resolver::new(&cluster);
     let mut shown = 0;
     while args.count.is_none_or(|count| shown < count) {
         let Some(record) = tail.poll(POLL)? else {
@@ -94,7 +96,8 @@ fn follow(args: &Args) -> anyhow::Result<()> {
                 record.offset()
             )
         };
-        let event = match wire::decode(record.payload().unwrap_or_default()) {
+        let bytes = record.payload().unwrap_or_default();
+        let event = match schemas.decode(record.topic(), bytes) {
             Ok(event) => event,
             Err(error) => {
                 output::remark(format_args!("cardea: record {}: {error}", position()));

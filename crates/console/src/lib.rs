@@ -5,6 +5,7 @@ mod registry;
 
 use std::net::SocketAddr;
 
+use ::registry::Client;
 use axum::Router;
 use service::http::{self, HttpLimits};
 use service::{Context, Ready, Shutdown};
@@ -13,9 +14,9 @@ use tracing::info;
 pub use config::Config;
 
 /// Starts the console; it serves until the process is asked to end.
-pub fn start(config: &Config, topic_prefix: &str, context: &Context) {
+pub fn start(config: &Config, topic_prefix: &str, registry: Option<Client>, context: &Context) {
     let address = config.console_address;
-    let router = router(topic_prefix);
+    let router = router(topic_prefix, registry);
     let health = context.health.clone();
     health.announce("console", 0);
     let shutdown = context.shutdown.clone();
@@ -25,9 +26,10 @@ pub fn start(config: &Config, topic_prefix: &str, context: &Context) {
     });
 }
 
-/// Returns the routes of the console. The prefix is that of the physical topics.
-pub fn router(topic_prefix: &str) -> Router {
-    Router::new().nest("/registry", registry::router(topic_prefix))
+/// Returns the routes of the console. The prefix is that of the physical topics; a registry is asked
+/// for the ids that Cardea does not ship.
+pub fn router(topic_prefix: &str, registry: Option<Client>) -> Router {
+    Router::new().nest("/registry", registry::router(topic_prefix, registry))
 }
 
 async fn serve(
@@ -58,7 +60,7 @@ mod tests {
         let config = Config {
             console_address: address,
         };
-        start(&config, "cardea.", &context);
+        start(&config, "cardea.", None, &context);
         context
     }
 

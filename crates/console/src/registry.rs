@@ -1,12 +1,14 @@
 //! The read side of Confluent's schema registry API, over the schemas that Cardea ships.
 //!
 //! A stock deserializer needs `schemas/ids/{id}`, the rest is what clients and tools look around
-//! with. Nothing can be registered: a new schema is a new release.
+//! with. Nothing can be registered: a new schema is a new release. An id that is not ours is asked
+//! of the registry that Cardea writes with, if there is one.
 
 mod refusal;
 
 use std::sync::Arc;
 
+use ::registry::{Client, RegistryError};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::response::{IntoResponse, Response};
@@ -17,6 +19,7 @@ use events::schema::{self, Versioned};
 use http::header::CONTENT_TYPE;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use tracing::warn;
 
 use refusal::Refusal;
 
@@ -29,13 +32,15 @@ const BODY_BYTES_MAX: usize = 256 * 1024;
 
 type Answer = Result<Reply, Refusal>;
 
-pub(crate) fn router(topic_prefix: &str) -> Router {
+pub(crate) fn router(topic_prefix: &str, behind: Option<Client>) -> Router {
     let subjects = Subjects {
         topic_prefix: topic_prefix.into(),
     };
+    let by_id = Router::new()
+        .route("/schemas/ids/{id}", get(schema_by_id))
+        .with_state(behind);
     Router::new()
         .route("/schemas/types", get(schema_types))
-        .route("/schemas/ids/{id}", get(schema_by_id))
         .route("/schemas/ids/{id}/versions", get(versions_of_id))
         .route("/subjects", get(list_subjects))
         .route("/subjects/{subject}", post(look_up))
@@ -45,18 +50,31 @@ pub(crate) fn router(topic_prefix: &str) -> Router {
         .route("/config/{subject}", get(config_of_subject))
         .route("/mode", get(mode))
         .route("/mode/{subject}", get(mode_of_subject))
+        .with_state(subjects)
+        .merge(by_id)
         .fallback(async || Refusal::PathNotFound)
         .method_not_allowed_fallback(async || Refusal::ReadOnly)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(subjects)
 }
 
 async fn schema_types() -> Answer {
     reply(["AVRO"])
 }
 
-async fn schema_by_id(Path(id): Path<String>) -> Answer {
-    reply(json!({"schema": by_id(&id)?.text}))
+async fn schema_by_id(State(behind): State<Option<Client>>, Path(id): Path<String>) -> Answer {
+    let id: i32 = id.parse().map_err(|_| Refusal::SchemaNotFound)?;
+    if let Some(known) = schema::by_id(id) {
+        return reply(json!({"schema": known.text}));
+    }
+    let behind = behind.ok_or(Refusal::SchemaNotFound)?;
+    match behind.schema(id).await {
+        Ok(found) => reply(found.ok_or(Refusal::SchemaNotFound)?),
+        Err(error @ (RegistryError::Away(_) | RegistryError::Refused(_))) => {
+            let error = format!("{:#}", anyhow::Error::new(error));
+            warn!(schema.id = id, error, "schema registry gives no schema");
+            Err(Refusal::NotForwarded)
+        }
+    }
 }
 
 async fn versions_of_id(State(subjects): State<Subjects>, Path(id): Path<String>) -> Answer {

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use events::{Provider, Time, Topic};
 use kafka::{Cluster, Failure, InstanceConfig, Stage, Stop, Worker, WorkerConfig};
+use registry::{Awaited, Live};
 
 pub use config::{Config, DedupeWindow};
 use metrics::Metrics;
@@ -21,11 +22,13 @@ use stage::Normalize;
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// Starts the workers; each runs on a thread of its own until the process is asked to end.
+/// Starts the workers; each runs on a thread of its own until the process is asked to end. None
+/// reads before the schema ids are known.
 pub fn start(
     config: &Config,
     instance: &InstanceConfig,
     cluster: &Cluster,
+    ids: &Awaited,
     context: &service::Context,
 ) {
     let metrics = Metrics::register(&context.metrics);
@@ -33,15 +36,19 @@ pub fn start(
     for number in 0..config.workers {
         let instance = format!("{}-{number}", instance.instance);
         let (config, cluster) = (config.clone(), cluster.clone());
-        let (metrics, stop) = (metrics.clone(), stop.clone());
+        let (metrics, stop, ids) = (metrics.clone(), stop.clone(), ids.clone());
         let health = context.health.clone();
         health.announce("normalizer", number);
         context.tasks.spawn_thread("normalizer", move || {
             let clock = || service::clock::now().into();
             let ready = health.numbered("normalizer", number);
+            ready.set_not_ready("the schema ids are not known yet");
+            let Some(ids) = ids.wait(&stop) else {
+                return Ok(());
+            };
             ready.set_not_ready("kafka has not answered yet");
             let (metrics, stop) = (metrics.clone(), stop.clone());
-            let worker = worker(&config, &cluster, &instance, clock, metrics, stop)?;
+            let worker = worker(&config, &cluster, &instance, ids, clock, metrics, stop)?;
             worker.run(|condition| ready.set(condition.hindrance()))?;
             Ok(())
         });
@@ -55,11 +62,12 @@ pub fn worker(
     config: &Config,
     cluster: &Cluster,
     instance: &str,
+    ids: Live,
     clock: fn() -> Time,
     metrics: Metrics,
     stop: Stop,
 ) -> Result<Worker<impl Stage + use<>>, Failure> {
-    let stage = Normalize::new(cluster, config.dedupe.dedupe_window, clock, metrics)?;
+    let stage = Normalize::new(cluster, config.dedupe.dedupe_window, ids, clock, metrics)?;
     let worker = WorkerConfig {
         group: cluster.topic("normalizer"),
         instance: instance.to_owned(),

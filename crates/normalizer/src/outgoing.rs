@@ -1,5 +1,6 @@
 //! From a raw delivery to the canonical records that it brings.
 
+use events::schema::Ids;
 use events::{Event, wire};
 use kafka::{Failure, RECORD_BYTES_MAX, Record, Transactor};
 use providers::{Mapped, Raw, Reason, Unmappable};
@@ -16,19 +17,19 @@ pub(crate) struct Outgoing {
 
 /// Maps and encodes all events of a delivery before any is written, so that a delivery comes out
 /// whole or goes to quarantine whole.
-pub(crate) fn outgoing_of(raw: &Raw<'_>) -> Result<Vec<Outgoing>, Unmappable> {
-    providers::map(raw)?.into_iter().map(encode).collect()
+pub(crate) fn outgoing_of(raw: &Raw<'_>, ids: Ids) -> Result<Vec<Outgoing>, Unmappable> {
+    let mapped = providers::map(raw)?.into_iter();
+    mapped.map(|mapped| encode(mapped, ids)).collect()
 }
 
-fn encode(mapped: Mapped) -> Result<Outgoing, Unmappable> {
+fn encode(mapped: Mapped, ids: Ids) -> Result<Outgoing, Unmappable> {
     let not_encodable = |detail: String| Unmappable {
         reason: Reason::NotEncodable,
         detail,
     };
     let Mapped { key, event } = mapped;
-    let schema = events::schema::current(event.body.topic());
-    let value =
-        wire::encode(&event, schema.id).map_err(|error| not_encodable(error.to_string()))?;
+    let id = ids.of(event.body.topic());
+    let value = wire::encode(&event, id).map_err(|error| not_encodable(error.to_string()))?;
     // A record that its topic does not take would be tried again for ever.
     let bytes = value.len() + key.len() + event.envelope.native_type.len();
     let bytes_max = usize::try_from(RECORD_BYTES_MAX).unwrap_or(usize::MAX) - HEADROOM_BYTES;

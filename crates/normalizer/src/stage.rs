@@ -10,6 +10,7 @@ use kafka::{
     headers_of,
 };
 use providers::Raw;
+use registry::Live;
 use tracing::{debug, warn};
 
 use crate::batch::Batch;
@@ -29,6 +30,7 @@ pub(crate) struct Normalize {
     scanner: Scanner,
     names: Names,
     window: Window,
+    ids: Live,
     clock: fn() -> Time,
     metrics: Metrics,
     partitions: HashMap<Partition, State>,
@@ -46,6 +48,7 @@ impl Normalize {
     pub(crate) fn new(
         cluster: &Cluster,
         window: Duration,
+        ids: Live,
         clock: fn() -> Time,
         metrics: Metrics,
     ) -> Result<Self, Failure> {
@@ -53,6 +56,7 @@ impl Normalize {
             scanner: Scanner::new(cluster)?,
             names: Names::new(cluster),
             window: Window::new(window),
+            ids,
             clock,
             metrics,
             partitions: HashMap::new(),
@@ -197,7 +201,7 @@ impl Normalize {
         let body = record.payload().unwrap_or_default();
         let parsed = Raw::parse(state.provider, position.clone(), headers_of(record), body);
         let received_at = parsed.as_ref().ok().map(|raw| raw.received_at);
-        let mapped = parsed.and_then(|raw| outgoing_of(&raw));
+        let mapped = parsed.and_then(|raw| outgoing_of(&raw, self.ids.now()));
         let stream_time = self.stream_time(state, received_at);
         let seen = &state.seen;
         let batch = state

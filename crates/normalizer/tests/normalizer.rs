@@ -97,6 +97,7 @@ impl Setting {
             &config,
             &self.cluster,
             instance,
+            registry::Live::embedded(),
             clock,
             metrics,
             stop.clone(),

@@ -1,9 +1,10 @@
 //! Reads the records that the sink takes.
 
 use bytes::Bytes;
-use events::Time;
 use events::wire::{self, WireError};
+use events::{Event as Canonical, Time};
 use kafka::{BorrowedMessage, Headers as _, Message as _, Partition};
+use registry::Undecoded;
 use uuid::Uuid;
 
 use crate::filter::Traits;
@@ -49,29 +50,38 @@ fn header<'a>(record: &'a BorrowedMessage<'_>, name: &str) -> Option<&'a [u8]> {
 /// Why an event has no body to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NoBody {
-    /// A newer normalizer wrote it; the sink that follows this one can decode it.
+    /// A newer normalizer wrote it; the sink that follows this one can decode it. Or Kafka is away,
+    /// which knows its schema.
     NotYetKnown,
     Undecodable,
 }
 
-impl From<WireError> for NoBody {
-    fn from(error: WireError) -> Self {
+impl From<Undecoded> for NoBody {
+    fn from(error: Undecoded) -> Self {
         match error {
-            WireError::UnknownSchema(_)
-            | WireError::UnknownType(_)
-            | WireError::UnknownProvider(_) => Self::NotYetKnown,
-            WireError::TypeInWrongTopic { .. }
-            | WireError::NotFramed
-            | WireError::TooLarge
-            | WireError::Malformed => Self::Undecodable,
+            Undecoded::Kafka(_)
+            | Undecoded::Wire(
+                WireError::UnknownSchema(_)
+                | WireError::UnknownType(_)
+                | WireError::UnknownProvider(_),
+            ) => Self::NotYetKnown,
+            Undecoded::Wire(
+                WireError::TypeInWrongTopic { .. }
+                | WireError::NotFramed
+                | WireError::TooLarge
+                | WireError::Malformed,
+            ) => Self::Undecodable,
         }
     }
 }
 
 /// Returns the event as a CloudEvent in structured mode.
-pub(crate) fn body(event: &Event) -> Result<Bytes, NoBody> {
+pub(crate) fn body(
+    event: &Event,
+    decode: impl FnOnce(&[u8]) -> Result<Canonical, Undecoded>,
+) -> Result<Bytes, NoBody> {
     let key = std::str::from_utf8(&event.key).map_err(|_| NoBody::Undecodable)?;
-    let decoded = wire::decode(&event.wire)?;
+    let decoded = decode(&event.wire)?;
     let json = serde_json::to_vec(&wire::cloudevent_json(&decoded, key));
     json.map(Bytes::from).map_err(|_| NoBody::Undecodable)
 }
@@ -81,10 +91,11 @@ mod tests {
     use super::*;
 
     fn body_of(wire: &[u8]) -> Result<Bytes, NoBody> {
-        body(&Event {
+        let event = Event {
             wire: Bytes::copy_from_slice(wire),
             ..Event::default()
-        })
+        };
+        body(&event, |bytes| Ok(wire::decode(bytes)?))
     }
 
     #[test]
@@ -94,6 +105,7 @@ mod tests {
         wire.extend(b"a datum of a schema that is not known here");
         assert_eq!(body_of(&wire), Err(NoBody::NotYetKnown));
         let type_of_tomorrow = WireError::UnknownType("access.foreseen".to_owned());
+        let type_of_tomorrow = Undecoded::from(type_of_tomorrow);
         assert_eq!(NoBody::from(type_of_tomorrow), NoBody::NotYetKnown);
     }
 

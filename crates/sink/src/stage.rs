@@ -9,6 +9,7 @@ use kafka::{
     BorrowedMessage, Cluster, Failure, Message as _, Partition, Reached, Record, Scanner, Stage,
     Stop, Transactor,
 };
+use registry::Resolver;
 use tokio::runtime::Handle;
 use tracing::{debug, error, warn};
 
@@ -44,6 +45,7 @@ pub(crate) struct Deliver {
     means: Means,
     scanner: Scanner,
     names: Names,
+    schemas: Resolver,
     ledger: Ledger,
     requests: Requests,
     schedule: Schedule,
@@ -67,6 +69,7 @@ impl Deliver {
         Ok(Self {
             scanner: Scanner::new(cluster)?,
             names: Names::new(cluster),
+            schemas: Resolver::new(cluster),
             ledger: Ledger::new(usize::try_from(config.sink_window).unwrap_or(usize::MAX)),
             requests: Requests::new(means.runtime.clone(), client, requests_max),
             schedule: config.schedule(),
@@ -108,10 +111,11 @@ impl Deliver {
                 return self.ledger.unwanted(ticket);
             }
         };
-        let body = match body(&owed.event) {
+        let topic = &owed.partition.topic;
+        let body = match body(&owed.event, |bytes| self.schemas.decode(topic, bytes)) {
             Ok(body) => body,
             Err(NoBody::NotYetKnown) => {
-                warn!(event.id = %owed.event.id, "event is of a newer version, the attempt has failed");
+                warn!(event.id = %owed.event.id, "event is of a newer version or its schema id is not known, the attempt has failed");
                 return self.note(ticket, Ending::Failed(Fault::UnknownEvent));
             }
             Err(NoBody::Undecodable) => {

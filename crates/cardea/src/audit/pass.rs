@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::bail;
-use events::{CanonicalTopic, Event, Provider, RawPosition, Time, Topic, wire};
+use events::wire::WireError;
+use events::{CanonicalTopic, Event, Provider, RawPosition, Time, Topic};
 use indicatif::{ProgressBar, ProgressStyle};
 use kafka::{
     BorrowedMessage, Cluster, Extent, Failure, Message, Partition, group_offsets, headers_of,
 };
 use providers::{Mapped, Raw, Unmappable};
+use registry::{Resolver, Undecoded};
 
 use super::findings::Findings;
 use super::judge::{CameOut, Judge, Place, Share, Told};
@@ -21,6 +23,7 @@ const MISSING_MAX: usize = 1_000_000;
 
 /// What the topics hold of a span of time.
 pub(crate) struct Span {
+    cluster: Cluster,
     raw: Extent,
     canonical: Extent,
     quarantine: Extent,
@@ -60,6 +63,7 @@ impl Span {
         // First how far the normalizer has come: all that it wrote until then is in the topics.
         let reached = group_offsets(cluster, &cluster.topic("normalizer"), &raw)?;
         Ok(Self {
+            cluster: cluster.clone(),
             raw: Extent::of(cluster, &raw, raw_from, to.map(Time::millis))?,
             canonical: Extent::of(cluster, &canonical, raw_from, None)?,
             quarantine: Extent::of(cluster, &quarantine, raw_from, None)?,
@@ -213,16 +217,17 @@ impl Span {
         findings: &mut Findings,
         progress: &ProgressBar,
     ) -> Result<(), Failure> {
+        let mut schemas = Resolver::new(&self.cluster);
         self.canonical.read(|record| {
             progress.inc(1);
             let topic = self.canonical_topics[record.topic()];
-            let event = wire::decode(record.payload().unwrap_or_default()).map_err(|error| {
-                let (topic, offset) = (record.topic(), record.offset());
-                Failure::fatal(format!(
-                    "record {offset} of {topic}[{}]: {error}",
-                    record.partition()
-                ))
-            })?;
+            let bytes = record.payload().unwrap_or_default();
+            let event = schemas
+                .decode(record.topic(), bytes)
+                .map_err(|error| match error {
+                    Undecoded::Kafka(failure) => failure,
+                    Undecoded::Wire(error) => undecodable(record, &error),
+                })?;
             let Event { envelope, .. } = event;
             // Events that Cardea made itself have no delivery behind them.
             let Some(raw) = envelope.raw else {
@@ -256,6 +261,11 @@ impl Span {
         let reached = self.reached.get(&partition);
         reached.is_some_and(|next| raw.offset < *next)
     }
+}
+
+fn undecodable(record: &BorrowedMessage<'_>, error: &WireError) -> Failure {
+    let (topic, number, offset) = (record.topic(), record.partition(), record.offset());
+    Failure::fatal(format!("record {offset} of {topic}[{number}]: {error}"))
 }
 
 /// Maps a raw record, with the time of its receipt.

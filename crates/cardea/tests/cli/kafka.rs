@@ -17,7 +17,7 @@ const PARTITIONS: &str = "2";
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The program, told which Kafka and topics are the test's.
-fn at(kafka: &Kafka, args: &[&str]) -> Command {
+pub(crate) fn at(kafka: &Kafka, args: &[&str]) -> Command {
     let mut command = command(args);
     command
         .env("CARDEA_BROKERS", kafka.brokers())
@@ -26,7 +26,7 @@ fn at(kafka: &Kafka, args: &[&str]) -> Command {
     command
 }
 
-fn run(kafka: &Kafka, args: &[&str]) -> Output {
+pub(crate) fn run(kafka: &Kafka, args: &[&str]) -> Output {
     at(kafka, args)
         .output()
         .expect("cargo has built the program")

@@ -1,6 +1,7 @@
 //! The program as a shell sees it.
 
 mod kafka;
+mod registry;
 mod shell;
 
 use std::path::Path;
@@ -8,6 +9,7 @@ use std::process::{Child, Command, Output};
 use std::time::Duration;
 
 use testkit::{free_port, wait_until};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The demo sources, whose secrets are text.
 const SOURCES: &str = "deploy/local/sources.yaml";
@@ -37,6 +39,7 @@ fn stderr(output: &Output) -> &str {
 struct Service {
     process: Child,
     url: String,
+    admin: String,
 }
 
 impl Service {
@@ -49,12 +52,25 @@ impl Service {
             .args(["--ingest-address", &ingest, "--admin-address", &admin]);
         let process = command.spawn().expect("cargo has built the program");
         let url = format!("http://{ingest}");
-        let service = Self { process, url };
+        let service = Self {
+            process,
+            url,
+            admin,
+        };
         wait_until("ingest", Duration::from_secs(30), async || {
             tokio::net::TcpStream::connect(&ingest).await.is_ok()
         })
         .await;
         service
+    }
+
+    /// Asks `/ready`; returns the whole answer.
+    async fn readiness(&self) -> std::io::Result<String> {
+        let mut stream = tokio::net::TcpStream::connect(&self.admin).await?;
+        stream.write_all(b"GET /ready HTTP/1.0\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok(answer)
     }
 
     /// Ends it as an orchestrator would; returns whether it ended well.

@@ -64,6 +64,7 @@ fn help_of_a_command_shows_an_example() {
         &["subscriptions", "list"],
         &["subscriptions", "delete"],
         &["schemas", "check"],
+        &["schemas", "register"],
     ] {
         let output = cardea(&[command, &["--help"]].concat());
         let line = format!("cardea {}", command.join(" "));
@@ -360,4 +361,19 @@ fn a_tool_says_where_it_looked_for_ingest() {
 fn a_file_that_is_not_there_is_named() {
     let args = ["schemas", "check", "/nowhere.avsc", "--topic", "access"];
     assert_refused(&args, CONFIG, &["/nowhere.avsc"]);
+}
+
+#[test]
+fn a_registry_that_cannot_be_asked_is_a_bad_setting() {
+    let register = ["schemas", "register"];
+    assert_refused(&register, CONFIG, &["--schema-registry"]);
+    let flag = "--schema-registry";
+    let args = [&register[..], &[flag, "https://me:sesame@registry"]].concat();
+    assert_refused(&args, CONFIG, &[flag, "--schema-registry-user"]);
+    assert!(!stderr(&cardea(&args)).contains("sesame"));
+    let args = [
+        &["console", flag, "https://registry"][..],
+        &["--schema-registry-ca", "/nowhere.pem"],
+    ];
+    assert_refused(&args.concat(), CONFIG, &["/nowhere.pem"]);
 }

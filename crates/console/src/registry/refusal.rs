@@ -22,6 +22,9 @@ pub(super) enum Refusal {
     InvalidVersion,
     #[error("This registry is read-only: its schemas are those that Cardea ships")]
     ReadOnly,
+    /// Its clients try again; that Cardea is refused there is not theirs to mend.
+    #[error("The registry with this schema does not serve")]
+    NotForwarded,
 }
 
 impl Refusal {
@@ -34,6 +37,7 @@ impl Refusal {
             Self::InvalidSchema => 42201,
             Self::InvalidVersion => 42202,
             Self::ReadOnly => 405,
+            Self::NotForwarded => 50003,
         }
     }
 
@@ -45,6 +49,7 @@ impl Refusal {
             | Self::SchemaNotFound => StatusCode::NOT_FOUND,
             Self::InvalidSchema | Self::InvalidVersion => StatusCode::UNPROCESSABLE_ENTITY,
             Self::ReadOnly => StatusCode::METHOD_NOT_ALLOWED,
+            Self::NotForwarded => StatusCode::BAD_GATEWAY,
         }
     }
 }

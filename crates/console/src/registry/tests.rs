@@ -1,6 +1,7 @@
 use axum::body::Body;
 use http::{Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use testkit::{Answer, Endpoint};
 use tower::ServiceExt;
 
 use super::*;
@@ -8,12 +9,25 @@ use super::*;
 const ACCESS_ID: i32 = 2_000_000_001;
 
 async fn ask(method: Method, path: &str, body: &str) -> (StatusCode, Value) {
+    ask_before(None, method, path, body).await
+}
+
+/// Asks a console that has this registry behind it.
+async fn ask_before(
+    behind: Option<Client>,
+    method: Method,
+    path: &str,
+    body: &str,
+) -> (StatusCode, Value) {
     let request = Request::builder()
         .method(method)
         .uri(format!("/registry{path}"))
         .body(Body::from(body.to_owned()))
         .unwrap();
-    let response = crate::router("cardea.").oneshot(request).await.unwrap();
+    let response = crate::router("cardea.", behind)
+        .oneshot(request)
+        .await
+        .unwrap();
     assert_eq!(response.headers()[CONTENT_TYPE], MEDIA_TYPE);
     let status = response.status();
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -123,5 +137,45 @@ async fn nothing_can_be_written() {
     ];
     for (method, path) in cases {
         assert_eq!(refused(method, path, "{}").await, (405, 405), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_is_not_ours_is_asked_of_the_registry_behind() {
+    let behind = Endpoint::start(Answer::status(200).body(r#"{"schema":"\"string\""}"#));
+    let config = ::registry::Config {
+        schema_registry: Some(behind.url().into()),
+        schema_registry_mode: ::registry::Mode::Register,
+        schema_registry_user: None,
+        schema_registry_secret: None,
+        schema_registry_secret_file: None,
+        schema_registry_ca: None,
+    };
+    let client = Client::new(&config).unwrap();
+    let ask = async |id: i32| {
+        let path = format!("/schemas/ids/{id}");
+        ask_before(client.clone(), Method::GET, &path, "").await
+    };
+    assert_eq!(
+        ask(7).await,
+        (StatusCode::OK, json!({"schema": "\"string\""}))
+    );
+    // Ours are served whatever is there.
+    assert_eq!(ask(ACCESS_ID).await.0, StatusCode::OK);
+    assert_eq!(behind.received_count(), 1);
+
+    behind.answer([Answer::status(404).body(r#"{"error_code":40403}"#)]);
+    let (status, answer) = ask(7).await;
+    assert_eq!(
+        (status.as_u16(), &answer["error_code"]),
+        (404, &json!(40403))
+    );
+    for failed in [401, 403, 500] {
+        behind.answer([Answer::status(failed)]);
+        let (status, answer) = ask(7).await;
+        assert_eq!(
+            (status.as_u16(), &answer["error_code"]),
+            (502, &json!(50003))
+        );
     }
 }

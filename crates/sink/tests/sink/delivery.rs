@@ -48,6 +48,36 @@ async fn an_event_is_delivered_signed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_with_an_id_that_nobody_knows_waits_for_it_and_holds_up_no_other() {
+    let setting = Setting::new(1);
+    let endpoint = Endpoint::start(Answer::status(204));
+    setting.subscribe(&endpoint.url(), &["access.*"]).await;
+    let sink = setting.start("a", &config(&[300; 100]));
+    setting.keep_id(7, GRANTED.topic()).await;
+    setting.publish_under(8, &event(1, GRANTED)).await;
+    setting.publish_under(7, &event(2, GRANTED)).await;
+    setting.publish(&event(3, GRANTED)).await;
+    wait_until("the others", DEADLINE, async || {
+        endpoint.received_count() == 2
+    })
+    .await;
+    assert!(
+        endpoint
+            .received()
+            .iter()
+            .all(|request| { request.header("webhook-id") != Uuid::from_u128(1).to_string() })
+    );
+    setting.keep_id(8, GRANTED.topic()).await;
+    wait_until("the first", DEADLINE, async || {
+        endpoint.received_count() == 3
+    })
+    .await;
+    let last = &endpoint.received()[2];
+    assert_eq!(last.header("webhook-id"), Uuid::from_u128(1).to_string());
+    sink.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failure_is_tried_again_and_its_count_survives_a_restart() {
     let setting = Setting::new(1);
     let endpoint = Endpoint::start(Answer::status(500));

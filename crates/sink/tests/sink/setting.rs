@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use kafka::{Cluster, InstanceConfig, Producer, Record};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, TopicPartitionList};
-use serde_json::Value;
+use serde_json::{Value, json};
 use service::OnFailure;
 use sha2::Sha256;
 use sink::subscriptions::{self, Draft};
@@ -79,7 +79,8 @@ impl Setting {
         let canonical = CanonicalTopic::ALL.into_iter();
         let topics = canonical
             .flat_map(|topic| [Topic::Canonical(topic), Topic::Retries(topic)])
-            .chain([Topic::Subscriptions, Topic::DeadLetters, Topic::Attempts]);
+            .chain([Topic::SchemaIds, Topic::Subscriptions])
+            .chain([Topic::DeadLetters, Topic::Attempts]);
         for topic in topics {
             create_topic(kafka.brokers(), &cluster.topic(topic), partitions);
         }
@@ -127,7 +128,13 @@ impl Setting {
 
     /// Writes an event as the normalizer would; returns its value.
     pub(crate) async fn publish(&self, event: &Event) -> Vec<u8> {
-        let value = wire::encode(event, schema::current(event.body.topic()).id).unwrap();
+        let id = schema::current(event.body.topic()).id;
+        self.publish_under(id, event).await
+    }
+
+    /// Writes an event under an id that a registry gave its schema.
+    pub(crate) async fn publish_under(&self, id: i32, event: &Event) -> Vec<u8> {
+        let value = wire::encode(event, id).unwrap();
         let key = format!("hq/door/{}", event.envelope.event_id.as_u128() % 16);
         let headers = wire::ce_headers(event, &key);
         let headers: Vec<(&str, &[u8])> = headers
@@ -143,6 +150,23 @@ impl Setting {
         };
         self.producer.send(&record).await.unwrap();
         value
+    }
+
+    /// Keeps such an id, as the normalizer does before it writes an event under it.
+    pub(crate) async fn keep_id(&self, id: i32, of: CanonicalTopic) {
+        let subject = registry::subject(&self.cluster, of);
+        let schema = schema::current(of).text;
+        let row =
+            json!({"registry": "http://there", "subject": subject, "id": id, "schema": schema});
+        let (key, row) = (format!("{subject}/{id}"), row.to_string());
+        let record = Record {
+            topic: &self.cluster.topic(Topic::SchemaIds),
+            partition: Some(0),
+            key: Some(key.as_bytes()),
+            value: Some(row.as_bytes()),
+            ..Record::default()
+        };
+        self.producer.send(&record).await.unwrap();
     }
 
     pub(crate) fn read(&self, topic: Topic) -> Vec<OwnedRecord> {
