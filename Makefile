@@ -2,7 +2,7 @@
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help up down test lint fmt clippy docs deny tools accept-main-job \
-	chaos-normalizer accept-normalizer
+	chaos-normalizer accept-normalizer bench-normalizer
 
 nextest_version := 0.9.151
 deny_version := 0.20.2
@@ -64,3 +64,9 @@ chaos-normalizer: ## breaks normalizers and a three-node Kafka under load, then 
 accept-normalizer: ## proves the normalizer: prints each of its lines with figure and pass or fail
 	cargo build --locked --release --bin cardea
 	@CARDEA_BIN=$${CARGO_TARGET_DIR:-target}/release/cardea tests/accept/run normalizer
+
+bench-normalizer: ## measures the normalizer beside the same loop written bare: throughput, then latency
+	deploy/kafka/kafka fetch
+	cargo build --locked --release --package cardea --package end-to-end --bins
+	target/release/bench-normalizer throughput
+	target/release/bench-normalizer latency
