@@ -5,6 +5,7 @@
 mod audit;
 mod crash;
 mod main_job;
+mod own_kafka;
 mod program;
 mod quarantine;
 mod readme;
