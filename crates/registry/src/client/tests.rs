@@ -5,6 +5,8 @@ use testkit::{Answer, Endpoint, free_port};
 
 use super::*;
 
+mod tls;
+
 const SUBJECT: &str = "cardea.access-value";
 
 #[derive(Parser)]
