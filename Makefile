@@ -61,8 +61,9 @@ chaos-normalizer: ## breaks normalizers and a three-node Kafka under load, then 
 	cargo build --locked --bin cardea
 	@CARDEA_BIN=$${CARGO_TARGET_DIR:-target}/debug/cardea tests/accept/run chaos $(CHAOS)
 
-accept-normalizer: ## proves the normalizer: prints each of its lines with figure and pass or fail
-	cargo build --locked --release --bin cardea
+accept-normalizer: $(tools)/nextest-$(nextest_version) ## proves the normalizer: prints each of its lines with figure and pass or fail
+	cargo build --locked --workspace --bins --tests
+	cargo build --locked --release --package cardea --package end-to-end --bins
 	@CARDEA_BIN=$${CARGO_TARGET_DIR:-target}/release/cardea tests/accept/run normalizer
 
 bench-normalizer: ## measures the normalizer beside the same loop written bare: throughput, then latency
