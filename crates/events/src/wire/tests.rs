@@ -237,6 +237,11 @@ proptest! {
         event.envelope.raw.as_mut().unwrap().offset = offset;
         event.envelope.attributes = attributes;
         event.body = Body::Account(Account { message: Some(text), ..Account::default() });
-        prop_assert_eq!(decode(&encoded(&event)).unwrap(), event);
+        let bytes = encoded(&event);
+        let mut datum = Vec::new();
+        let schema = &schema::current(CanonicalTopic::Account).schema;
+        apache_avro::write_avro_datum_ref(schema, &event, &mut datum).unwrap();
+        prop_assert_eq!(&bytes[PREFIX_BYTES..], datum);
+        prop_assert_eq!(decode(&bytes).unwrap(), event);
     }
 }
