@@ -1,7 +1,7 @@
 # `make help` says what there is.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help up down test lint fmt clippy docs deny tools accept-main-job \
+.PHONY: help up down test lint fmt clippy docs deny tools accept-main-job bench-seen \
 	chaos-normalizer accept-normalizer bench-normalizer
 
 nextest_version := 0.9.151
@@ -71,3 +71,6 @@ bench-normalizer: ## measures the normalizer beside the same loop written bare: 
 	cargo build --locked --release --package cardea --package end-to-end --bins
 	target/release/bench-normalizer throughput
 	target/release/bench-normalizer latency
+
+bench-seen: ## how fast the ids of the dedupe window are read back, 10 million of them
+	cargo run --locked --release --package normalizer --example bench-seen

@@ -201,11 +201,11 @@ impl Extent {
 }
 
 /// Offsets by topic and partition.
-type Offsets = BTreeMap<(String, i32), i64>;
+pub(crate) type Offsets = BTreeMap<(String, i32), i64>;
 
 /// Asks for one offset of each partition: its first, its last, or that of a time, which stands
 /// where the offset does.
-fn offsets(
+pub(crate) fn offsets(
     reader: &BaseConsumer,
     partitions: &TopicPartitionList,
     wanted: Offset,

@@ -1,6 +1,7 @@
 //! Reads a partition once, to its end, committed records only.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -9,11 +10,14 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::{Cluster, Isolation};
+use crate::extent::offsets;
 use crate::failure::Failure;
-use crate::group::Partition;
+use crate::group::{Partition, list_at};
 
 const ASK: Duration = Duration::from_secs(10);
-const STEP: Duration = Duration::from_millis(100);
+const STEP: Duration = Duration::from_millis(5);
+/// How many offsets are looked through for a last record at first: a record, and its marker.
+const LOOK_BACK: i64 = 64;
 /// No record and no end for so long: Kafka is away. Longer than the transaction timeout.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -44,33 +48,21 @@ impl Scanner {
         &self,
         partition: &Partition,
         from: i64,
-        mut on_record: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
+        on_record: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        let (low, high) = watermarks(&self.probe, partition)?;
-        let from = from.max(low);
-        if from >= high {
-            return Ok(());
-        }
-        self.wait_until_stable(partition, high)?;
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(from))
-            .and_then(|()| self.reader.assign(&list))
-            .map_err(|error| Failure::of("assign reader", error))?;
-        let ended = self.read_to(partition, high, &mut on_record);
-        self.reader
-            .unassign()
-            .map_err(|error| Failure::of("unassign reader", error))?;
-        ended
+        let span = self.span(partition)?;
+        self.read(partition, from.max(span.start)..span.end, on_record)
     }
 
-    /// Waits until no open transaction reaches below `high`.
-    fn wait_until_stable(&self, partition: &Partition, high: i64) -> Result<(), Failure> {
+    /// Returns the offsets that the partition holds now, once no transaction that is open reaches
+    /// into them.
+    pub fn span(&self, partition: &Partition) -> Result<Range<i64>, Failure> {
+        let (low, high) = watermarks(&self.probe, partition)?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             // A read_committed handle answers with the last stable offset.
-            let (_, stable) = watermarks(&self.reader, partition)?;
-            if stable >= high {
-                return Ok(());
+            if low >= high || watermarks(&self.reader, partition)?.1 >= high {
+                return Ok(low..high);
             }
             if Instant::now() > deadline {
                 return Err(away("wait for open transactions"));
@@ -79,39 +71,109 @@ impl Scanner {
         }
     }
 
+    /// Returns the first offset of a record that is stamped so, in milliseconds since the epoch, or
+    /// later; `None` if there is none.
+    pub fn since(&self, partition: &Partition, millis: i64) -> Result<Option<i64>, Failure> {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition(&partition.topic, partition.number);
+        let found = offsets(&self.probe, &list, Offset::Offset(millis))?;
+        Ok(found.into_values().next())
+    }
+
+    /// Reads the last committed record of a part of a span that `read` understands. Offsets may be
+    /// those of transaction markers or of aborted records, so it looks back further and further.
+    pub fn last<T>(
+        &self,
+        partition: &Partition,
+        within: Range<i64>,
+        mut read: impl FnMut(&BorrowedMessage<'_>) -> Option<T>,
+    ) -> Result<Option<T>, Failure> {
+        let (mut end, mut back) = (within.end, LOOK_BACK);
+        while end > within.start {
+            let start = end.saturating_sub(back).max(within.start);
+            let mut last = None;
+            self.read(partition, start..end, |record| {
+                last = read(record).or(last.take());
+                Ok(())
+            })?;
+            if last.is_some() {
+                return Ok(last);
+            }
+            (end, back) = (start, back * 2);
+        }
+        Ok(None)
+    }
+
+    /// Hands every committed record of a part of a span to `on_record`, whose error ends it.
+    pub fn read(
+        &self,
+        partition: &Partition,
+        within: Range<i64>,
+        mut on_record: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if within.is_empty() {
+            return Ok(());
+        }
+        let start = list_at(&[(partition.clone(), within.start)])?;
+        self.reader
+            .assign(&start)
+            .map_err(|error| Failure::of("assign reader", error))?;
+        let ended = self.read_to(partition, within.end, &mut on_record);
+        self.reader
+            .unassign()
+            .map_err(|error| Failure::of("unassign reader", error))?;
+        ended
+    }
+
     fn read_to(
         &self,
         partition: &Partition,
-        high: i64,
+        end: i64,
         on_record: &mut impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let mut deadline = Instant::now() + PATIENCE;
+        let mut begun = false;
         loop {
             match self.reader.poll(STEP) {
                 Some(Ok(record)) => {
-                    on_record(&record)?;
-                    if record.offset() + 1 >= high {
+                    begun = true;
+                    if record.offset() < end {
+                        on_record(&record)?;
+                    }
+                    if record.offset() + 1 >= end {
                         return Ok(());
                     }
                     deadline = Instant::now() + PATIENCE;
                 }
                 // Aborted records at the end move no position, so the end itself is asked for; a
-                // leader that has just taken over may not know all of `high` yet.
+                // leader that has just taken over may not know all up to `end` yet.
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     let (_, stable) = watermarks(&self.reader, partition)?;
-                    return if stable >= high {
+                    return if stable >= end {
                         Ok(())
                     } else {
                         Err(away("read to the end"))
                     };
                 }
                 Some(Err(error)) => fatal_only(error)?,
+                // Before the first record the position may be that of an earlier read.
+                None if begun && self.passed(partition, end) => return Ok(()),
                 None => {}
             }
             if Instant::now() > deadline {
                 return Err(away("read to the end"));
             }
         }
+    }
+
+    /// Tells whether all before that offset was read. The marker that ends a transaction is no
+    /// record, and to be told of the end that follows it takes a fetch that waits for more.
+    fn passed(&self, partition: &Partition, end: i64) -> bool {
+        let positions = self.reader.position().ok();
+        let position = positions
+            .as_ref()
+            .and_then(|positions| positions.find_partition(&partition.topic, partition.number));
+        matches!(position.map(|at| at.offset()), Some(Offset::Offset(at)) if at >= end)
     }
 }
 

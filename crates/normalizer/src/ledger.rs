@@ -20,12 +20,12 @@ const ID_BYTES: usize = 16;
 const IDS_MAX: usize = 65_536;
 
 /// What one record of `seen` says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
     pub(crate) first: i64,
     pub(crate) next: i64,
     pub(crate) stream_time: Time,
-    pub(crate) ids: Vec<Uuid>,
+    ids: &'a [[u8; ID_BYTES]],
 }
 
 /// A record of `seen` that no normalizer wrote.
@@ -35,40 +35,38 @@ pub(crate) struct BadEntry {
     part: &'static str,
 }
 
-impl Entry {
-    fn headers(&self) -> [(&'static str, String); 3] {
-        [
-            (FIRST, self.first.to_string()),
-            (NEXT, self.next.to_string()),
-            (STREAM_TIME, self.stream_time.micros().to_string()),
-        ]
-    }
-
-    fn value(&self) -> Vec<u8> {
-        self.ids.iter().flat_map(|id| *id.as_bytes()).collect()
-    }
-
-    pub(crate) fn parse<'a>(
-        headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
-        value: &[u8],
+impl<'a> Entry<'a> {
+    pub(crate) fn parse<'h>(
+        headers: impl Iterator<Item = (&'h str, &'h [u8])>,
+        value: &'a [u8],
     ) -> Result<Self, BadEntry> {
-        let number = |part: &'static str| {
-            let found = headers.clone().find(|(name, _)| *name == part);
-            found
-                .and_then(|(_, value)| std::str::from_utf8(value).ok()?.parse::<i64>().ok())
-                .ok_or(BadEntry { part })
-        };
-        let (ids, rest) = value.as_chunks::<ID_BYTES>();
-        if !rest.is_empty() {
-            return Err(BadEntry { part: "the value" });
+        let [mut first, mut next, mut stream_time] = [None; 3];
+        for (name, value) in headers {
+            let place = match name {
+                FIRST => &mut first,
+                NEXT => &mut next,
+                STREAM_TIME => &mut stream_time,
+                _ => continue,
+            };
+            let digits = std::str::from_utf8(value).ok();
+            *place = digits.and_then(|digits| digits.parse::<i64>().ok());
         }
+        let bad = |part| BadEntry { part };
+        let (ids, rest) = value.as_chunks();
+        if !rest.is_empty() {
+            return Err(bad("the value"));
+        }
+        let micros = stream_time.ok_or(bad(STREAM_TIME))?;
         Ok(Self {
-            first: number(FIRST)?,
-            next: number(NEXT)?,
-            stream_time: Time::from_micros(number(STREAM_TIME)?)
-                .map_err(|_| BadEntry { part: STREAM_TIME })?,
-            ids: ids.iter().copied().map(Uuid::from_bytes).collect(),
+            first: first.ok_or(bad(FIRST))?,
+            next: next.ok_or(bad(NEXT))?,
+            stream_time: Time::from_micros(micros).map_err(|_| bad(STREAM_TIME))?,
+            ids,
         })
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = Uuid> {
+        self.ids.iter().copied().map(Uuid::from_bytes)
     }
 }
 
@@ -80,13 +78,7 @@ pub(crate) fn write(
     batch: &Batch,
 ) -> Result<(), Failure> {
     let write = |stream_time: Time, ids: &[Uuid]| {
-        let entry = Entry {
-            first: batch.first,
-            next: batch.next,
-            stream_time,
-            ids: ids.to_vec(),
-        };
-        let headers = entry.headers();
+        let headers = headers(batch.first, batch.next, stream_time);
         let headers = headers
             .each_ref()
             .map(|(name, text)| (*name, text.as_bytes()));
@@ -95,7 +87,7 @@ pub(crate) fn write(
             partition: Some(number),
             key: None,
             headers: &headers,
-            value: Some(&entry.value()),
+            value: Some(&value(ids)),
         })
     };
     for (stream_time, ids) in batch.runs() {
@@ -109,48 +101,51 @@ pub(crate) fn write(
     Ok(())
 }
 
+fn headers(first: i64, next: i64, stream_time: Time) -> [(&'static str, String); 3] {
+    [
+        (FIRST, first.to_string()),
+        (NEXT, next.to_string()),
+        (STREAM_TIME, stream_time.micros().to_string()),
+    ]
+}
+
+fn value(ids: &[Uuid]) -> Vec<u8> {
+    ids.iter().flat_map(|id| *id.as_bytes()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn entry() -> Entry {
-        Entry {
-            first: 17,
-            next: 42,
-            stream_time: Time::from_micros(1_767_225_600_000_001).unwrap(),
-            ids: vec![Uuid::from_u128(1), Uuid::from_u128(u128::MAX)],
-        }
-    }
+    const MICROS: i64 = 1_767_225_600_000_001;
 
-    fn parse(entry: &Entry, value: &[u8]) -> Result<Entry, BadEntry> {
-        let headers = entry.headers();
-        Entry::parse(
-            headers.iter().map(|(name, text)| (*name, text.as_bytes())),
-            value,
-        )
+    fn parse(value: &[u8]) -> Result<Entry<'_>, BadEntry> {
+        let headers = headers(17, 42, Time::from_micros(MICROS).unwrap());
+        let headers = headers.iter();
+        Entry::parse(headers.map(|(name, text)| (*name, text.as_bytes())), value)
     }
 
     #[test]
     fn an_entry_is_read_as_it_was_written() {
-        assert_eq!(parse(&entry(), &entry().value()), Ok(entry()));
-        let empty = Entry {
-            ids: Vec::new(),
-            ..entry()
-        };
-        assert_eq!(parse(&empty, &[]), Ok(empty));
+        let ids = [Uuid::from_u128(1), Uuid::from_u128(u128::MAX)];
+        let value = value(&ids);
+        let entry = parse(&value).unwrap();
+        assert_eq!((entry.first, entry.next), (17, 42));
+        assert_eq!(entry.stream_time.micros(), MICROS);
+        assert_eq!(entry.ids().collect::<Vec<_>>(), ids);
+        assert_eq!(parse(&[]).unwrap().ids().count(), 0);
     }
 
     #[test]
     fn a_torn_value_is_refused() {
-        assert_eq!(
-            parse(&entry(), &entry().value()[1..]),
-            Err(BadEntry { part: "the value" })
-        );
+        let torn = parse(&[7; 31]);
+        assert_eq!(torn, Err(BadEntry { part: "the value" }));
     }
 
     #[test]
     fn a_missing_header_is_named() {
         let none = std::iter::empty::<(&str, &[u8])>();
-        assert_eq!(Entry::parse(none, &[]), Err(BadEntry { part: "first" }));
+        let missing = Entry::parse(none, &[]);
+        assert_eq!(missing, Err(BadEntry { part: STREAM_TIME }));
     }
 }

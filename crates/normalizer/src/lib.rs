@@ -7,17 +7,20 @@ pub mod metrics;
 mod names;
 mod outgoing;
 pub mod quarantine;
+mod rebuild;
 mod seen;
 mod stage;
 
 use std::time::Duration;
 
 use events::{Provider, Time, Topic};
-use kafka::{Cluster, Failure, InstanceConfig, Stage, Stop, Worker, WorkerConfig};
+use kafka::{Cluster, Failure, InstanceConfig, Scanner, Stage, Stop, Worker, WorkerConfig};
 use registry::{Awaited, Live};
 
 pub use config::{Config, DedupeWindow};
 use metrics::Metrics;
+use names::Names;
+use seen::Window;
 use stage::Normalize;
 
 const POLL: Duration = Duration::from_millis(20);
@@ -80,4 +83,17 @@ pub fn worker(
         poll_timeout: POLL,
     };
     Worker::new(cluster, worker, stage, stop)
+}
+
+/// Reads back the ids that are remembered of one raw partition, as a worker does that is given it;
+/// returns how many there are.
+pub fn remembered(
+    cluster: &Cluster,
+    provider: Provider,
+    number: i32,
+    window: Duration,
+) -> Result<usize, Failure> {
+    let ledger = Names::new(cluster).ledger(provider, number);
+    let rebuilt = rebuild::rebuild(&Scanner::new(cluster)?, &ledger, Window::new(window))?;
+    Ok(rebuilt.seen.len())
 }

@@ -35,6 +35,12 @@ pub const TRANSACTIONS: Metric = Metric {
     help: "Transactions by how they ended.",
     labels: &["outcome"],
 };
+/// Records of `seen` that no normalizer wrote.
+pub const UNREADABLE: Metric = Metric {
+    name: "cardea_normalizer_unreadable_total",
+    help: "Records of seen that were not understood and passed over.",
+    labels: &[],
+};
 
 /// The metrics, shared by all workers of a process.
 #[derive(Clone, Debug)]
@@ -45,6 +51,7 @@ pub struct Metrics {
     seen_ids: IntGaugeVec,
     pub(crate) transactions_committed: IntCounter,
     pub(crate) transactions_refused: IntCounter,
+    pub(crate) unreadable: IntCounter,
 }
 
 impl Metrics {
@@ -58,6 +65,7 @@ impl Metrics {
             seen_ids: metrics.gauges(&SEEN_IDS),
             transactions_committed: transactions.with_label_values(&["committed"]),
             transactions_refused: transactions.with_label_values(&["refused"]),
+            unreadable: metrics.counter(&UNREADABLE),
         }
     }
 

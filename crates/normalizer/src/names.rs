@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use events::{CanonicalTopic, Provider, Topic};
-use kafka::{Cluster, Failure};
+use kafka::{Cluster, Failure, Partition};
 
 /// Built once, as each record asks for one.
 pub(crate) struct Names {
@@ -29,6 +29,14 @@ impl Names {
                 .collect(),
             quarantine: by_provider(Topic::Quarantine).collect(),
             seen: by_provider(Topic::Seen).collect(),
+        }
+    }
+
+    /// The partition of `seen` that belongs to one of raw.
+    pub(crate) fn ledger(&self, provider: Provider, number: i32) -> Partition {
+        Partition {
+            topic: self.seen[&provider].as_str().into(),
+            number,
         }
     }
 

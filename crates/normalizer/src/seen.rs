@@ -50,6 +50,13 @@ impl Window {
         self.reaches_second(second(at).saturating_add(1), second(now))
     }
 
+    /// Returns when the window before `now` began, less that slack, in milliseconds since the epoch.
+    pub(crate) fn before(self, now: Time, slack: Duration) -> i64 {
+        let slack = i64::try_from(slack.as_secs()).unwrap_or(i64::MAX);
+        let began_at = now.seconds() - i64::from(self.seconds);
+        began_at.saturating_sub(slack).saturating_mul(1_000).max(0)
+    }
+
     fn reaches_second(self, at: Second, now: Second) -> bool {
         now.saturating_sub(at) < self.seconds
     }

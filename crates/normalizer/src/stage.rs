@@ -14,11 +14,12 @@ use registry::Live;
 use tracing::{debug, warn};
 
 use crate::batch::Batch;
-use crate::ledger::{self, Entry};
+use crate::ledger;
 use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::outgoing::outgoing_of;
 use crate::quarantine;
+use crate::rebuild::{Rebuilt, rebuild};
 use crate::seen::{Seen, Window};
 
 /// A clock that is far ahead must not push ids out of the window: stream time follows
@@ -62,27 +63,6 @@ impl Normalize {
             partitions: HashMap::new(),
         })
     }
-
-    /// Reads the partition's ledger; returns the remembered ids and where the last batch ended.
-    fn rebuild(&self, provider: Provider, raw: &Partition) -> Result<(Seen, Option<i64>), Failure> {
-        let ledger = Partition {
-            topic: self.names.seen[&provider].as_str().into(),
-            number: raw.number,
-        };
-        let mut seen = Seen::new(self.window);
-        let mut ended_at = None;
-        self.scanner.scan(&ledger, 0, |record| {
-            let entry = Entry::parse(headers_of(record), record.payload().unwrap_or_default())
-                .map_err(|bad| {
-                    let offset = record.offset();
-                    Failure::fatal(format!("record {offset} of {ledger}: {bad}"))
-                })?;
-            seen.absorb(entry.stream_time, entry.ids);
-            ended_at = Some(entry.next);
-            Ok(())
-        })?;
-        Ok((seen, ended_at))
-    }
 }
 
 impl Stage for Normalize {
@@ -93,7 +73,10 @@ impl Stage for Normalize {
         earliest: i64,
     ) -> Result<i64, Failure> {
         let provider = self.names.provider(&partition.topic)?;
-        let (seen, ended_at) = self.rebuild(provider, partition)?;
+        let ledger = self.names.ledger(provider, partition.number);
+        let rebuilt = rebuild(&self.scanner, &ledger, self.window)?;
+        self.metrics.unreadable.inc_by(rebuilt.unreadable);
+        let Rebuilt { seen, ended_at, .. } = rebuilt;
         let start = start_of(partition, committed, ended_at, earliest)?;
         debug!(%partition, seen = seen.len(), start, "seen ids rebuilt");
         self.revoke(partition);

@@ -77,6 +77,50 @@ async fn an_aborted_record_is_not_scanned() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_last_committed_record_is_found_behind_markers_and_aborted_records() {
+    let setting = Setting::new(&[("in", 1)]);
+    let (topic, partition) = (setting.cluster.topic("in"), setting.partition("in"));
+    let scanner = Scanner::new(&setting.cluster).unwrap();
+    let last = || {
+        let span = scanner.span(&partition).unwrap();
+        let value = |record: &kafka::BorrowedMessage<'_>| Some(record.payload()?.to_vec());
+        (scanner.last(&partition, span.clone(), value).unwrap(), span)
+    };
+    assert_eq!(last(), (None, 0..0));
+    assert_eq!(scanner.since(&partition, 0).unwrap(), None);
+    setting.produce(0..3);
+    assert_eq!(last(), (Some(b"2".to_vec()), 0..4));
+
+    let mut out = Transactor::new(&setting.cluster, &setting.cluster.topic("aborting"));
+    out.init().unwrap();
+    let mut group = None;
+    out.begin(member(&setting.cluster, &mut group)).unwrap();
+    for _ in 0..200 {
+        let record = Record {
+            topic: &topic,
+            value: Some(b"never"),
+            ..Record::default()
+        };
+        out.send(&record).unwrap();
+    }
+    let written =
+        async || read_topic(&setting.brokers, &topic, Isolation::ReadUncommitted).len() >= 203;
+    wait_until("the records to be written", DEADLINE, written).await;
+    out.init().unwrap();
+    assert_eq!(last(), (Some(b"2".to_vec()), 0..205));
+
+    let mut part = Vec::new();
+    let ended = scanner.read(&partition, 1..2, |record| {
+        part.push(record.offset());
+        Ok(())
+    });
+    ended.unwrap();
+    assert_eq!(part, [1]);
+    assert_eq!(scanner.since(&partition, 0).unwrap(), Some(0));
+    assert_eq!(scanner.since(&partition, i64::MAX / 2).unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_table_holds_what_the_topic_holds_and_then_follows_it() {
     let setting = Setting::new(&[("rows", 3)]);
     let topic = setting.cluster.topic("rows");
