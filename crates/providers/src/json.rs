@@ -45,6 +45,9 @@ const WITHHELD: [&str; 31] = [
     "username",
 ];
 
+/// No name among them is longer.
+const WITHHELD_BYTES_MAX: usize = 16;
+
 /// A body that is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson;
@@ -205,8 +208,11 @@ impl Fields {
     /// Turns what is left into attributes: texts as they are, all else as compact JSON. Nulls,
     /// empty values and withheld fields are left out, at every depth.
     pub(crate) fn attributes(self) -> BTreeMap<String, String> {
-        let kept = self.0.into_iter().filter_map(|(name, value)| {
-            let text = match presentable(&name, value)? {
+        let kept = self.0.into_iter().filter_map(|(name, mut value)| {
+            if !presentable(&name, &mut value) {
+                return None;
+            }
+            let text = match value {
                 Value::String(text) => text,
                 value => value.to_string(),
             };
@@ -255,38 +261,40 @@ fn lower_cased(fields: Map<String, Value>) -> Map<String, Value> {
         .collect()
 }
 
-/// Returns what of a field may be shown.
-fn presentable(name: &str, value: Value) -> Option<Value> {
-    let plain_name: String = name
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    if WITHHELD.contains(&plain_name.as_str()) {
-        return None;
+/// Takes out of a field what may not be shown; tells whether anything is left.
+fn presentable(name: &str, value: &mut Value) -> bool {
+    if withheld(name) {
+        return false;
     }
     match value {
-        Value::Null => None,
-        Value::String(text) => (!text.is_empty()).then_some(Value::String(text)),
-        Value::Bool(_) | Value::Number(_) => Some(value),
+        Value::Null => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Bool(_) | Value::Number(_) => true,
         Value::Array(values) => {
-            let kept: Vec<Value> = values
-                .into_iter()
-                .filter_map(|value| presentable("", value))
-                .collect();
-            (!kept.is_empty()).then_some(Value::Array(kept))
+            values.retain_mut(|value| presentable("", value));
+            !values.is_empty()
         }
         Value::Object(fields) => {
-            let kept: Map<String, Value> = fields
-                .into_iter()
-                .filter_map(|(name, value)| {
-                    let value = presentable(&name, value)?;
-                    Some((name, value))
-                })
-                .collect();
-            (!kept.is_empty()).then_some(Value::Object(kept))
+            fields.retain(|name, value| presentable(name, value));
+            !fields.is_empty()
         }
     }
+}
+
+/// Tells whether a name is one of [`WITHHELD`], without allocating: each field of a body is asked.
+fn withheld(name: &str) -> bool {
+    let mut plain_name = [0; WITHHELD_BYTES_MAX];
+    let mut length = 0;
+    for c in name.chars().filter(|c| c.is_alphanumeric()) {
+        let (Ok(byte), true) = (u8::try_from(c), length < WITHHELD_BYTES_MAX) else {
+            return false;
+        };
+        plain_name[length] = byte.to_ascii_lowercase();
+        length += 1;
+    }
+    let plain_name = &plain_name[..length];
+    let found = WITHHELD.binary_search_by(|withheld| withheld.as_bytes().cmp(plain_name));
+    found.is_ok()
 }
 
 #[cfg(test)]
@@ -354,6 +362,20 @@ mod tests {
             r#"{"firstName":"A","x":{"user_email":"a@b","list":[{"file_data":"00","barcode":"1","Fob-Id":2}]},"e":"","z":null}"#,
         );
         assert!(fields.attributes().is_empty());
+    }
+
+    #[test]
+    fn every_withheld_name_is_found_however_it_is_spelt() {
+        assert!(WITHHELD.is_sorted());
+        for name in WITHHELD {
+            assert!(withheld(name), "{name}");
+            assert!(
+                withheld(&format!("_{}", name.to_ascii_uppercase())),
+                "{name}"
+            );
+            assert!(!withheld(&format!("{name}é")), "{name}");
+        }
+        assert!(!withheld("emergency_contacts_of_all") && !withheld("") && !withheld("ﬁrstname"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ const SIGNED_AT: &str = "signed_at";
 const TAIL: &str = "tail";
 const SCHEME: &str = "scheme";
 const KEY_ID: &str = "key_id";
+/// The headers that are read back.
+const READ: [&str; 6] = [SOURCE, TENANT, DELIVERY_ID, RECEIVED_AT, SIGNED_AT, TAIL];
 /// Precedes the names of kept request headers.
 const REQUEST_HEADER: &str = "http.";
 /// The request headers that are kept. Whatever else comes stays out of Kafka: a bearer token, a
@@ -90,27 +92,31 @@ impl<'a> Raw<'a> {
         headers: impl Iterator<Item = (&'a str, &'a [u8])> + Clone,
         body: &'a [u8],
     ) -> Result<Self, Unmappable> {
-        let find = |name: &'static str| {
-            let found = headers.clone().find(|(key, _)| *key == name);
-            found.and_then(|(_, value)| std::str::from_utf8(value).ok())
-        };
-        let need = |name: &'static str| find(name).ok_or_else(|| bad_record(name));
+        // Once through them all: each costs a call into the Kafka client.
+        let mut found: [Option<&[u8]>; READ.len()] = [None; READ.len()];
+        for (name, value) in headers {
+            if let Some(at) = READ.iter().position(|read| *read == name) {
+                found[at].get_or_insert(value);
+            }
+        }
+        let [source, tenant, delivery_id, received_at, signed_at, tail] =
+            found.map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
+        let need =
+            |name: &'static str, found: Option<&'a str>| found.ok_or_else(|| bad_record(name));
         let time = |name: &'static str, text: &str| {
             let micros = text.parse().map_err(|_| bad_record(name))?;
             Time::from_micros(micros).map_err(|_| bad_record(name))
         };
         Ok(Self {
             provider,
-            source: need(SOURCE)?,
-            tenant: need(TENANT)?,
-            delivery_id: need(DELIVERY_ID)?
+            source: need(SOURCE, source)?,
+            tenant: need(TENANT, tenant)?,
+            delivery_id: need(DELIVERY_ID, delivery_id)?
                 .parse()
                 .map_err(|_| bad_record(DELIVERY_ID))?,
-            received_at: time(RECEIVED_AT, need(RECEIVED_AT)?)?,
-            signed_at: find(SIGNED_AT)
-                .map(|text| time(SIGNED_AT, text))
-                .transpose()?,
-            tail: need(TAIL)?,
+            received_at: time(RECEIVED_AT, need(RECEIVED_AT, received_at)?)?,
+            signed_at: signed_at.map(|text| time(SIGNED_AT, text)).transpose()?,
+            tail: need(TAIL, tail)?,
             position,
             body,
         })
