@@ -138,18 +138,16 @@ impl Writer {
                 }
             }
             self.write(by_source(batch.drain(..))).await;
-            if self.away {
-                // The process ends without Kafka: its other entries would fare no better.
-                while let Ok(entry) = self.waiting.try_recv() {
-                    self.give_up(&[entry]);
-                }
-            }
         }
     }
 
-    /// Tries again while Kafka is away, but at the end of the process only once.
+    /// Tries again while Kafka is away, but does not hold up the end of the process.
     async fn write(&mut self, mut unwritten: Batch) {
         while !unwritten.is_empty() {
+            if self.away && self.waiting.is_closed() {
+                unwritten.values().for_each(|entries| self.give_up(entries));
+                return;
+            }
             let (topic, producer) = (&self.topic, &self.producer);
             let sending = unwritten
                 .iter()
@@ -160,14 +158,14 @@ impl Writer {
                 away |= matches!(sent, Err(SendError::Unacknowledged));
                 match sent {
                     Ok(()) => {}
-                    Err(SendError::Unacknowledged) if !self.waiting.is_closed() => {
+                    Err(SendError::Unacknowledged) => {
                         left.insert(source, entries);
                     }
-                    Err(SendError::Unacknowledged | SendError::TooLarge) => self.give_up(&entries),
+                    Err(SendError::TooLarge) => self.give_up(&entries),
                 }
             }
             self.tell(away);
-            if !left.is_empty() {
+            if !left.is_empty() && !self.waiting.is_closed() {
                 sleep(AGAIN_AFTER).await;
             }
             unwritten = left;
