@@ -126,15 +126,20 @@ impl Cluster {
         &self,
         isolation: Isolation,
     ) -> Result<rdkafka::consumer::BaseConsumer, KafkaError> {
-        self.client()
+        self.reader_settings(isolation).create()
+    }
+
+    pub(crate) fn reader_settings(&self, isolation: Isolation) -> ClientConfig {
+        let mut settings = self.client();
+        settings
             .set("group.id", format!("{}reader", self.topic_prefix))
             .set("enable.auto.commit", "false")
             .set("enable.partition.eof", "true")
             .set("auto.offset.reset", "error")
             .set("fetch.queue.backoff.ms", "5")
             .set("fetch.wait.max.ms", "100")
-            .set("isolation.level", isolation.name())
-            .create()
+            .set("isolation.level", isolation.name());
+        settings
     }
 }
 

@@ -2,28 +2,36 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::{Cluster, Isolation};
 use crate::failure::Failure;
 use crate::group::Partition;
 use crate::scan::{away, fatal_only};
-use crate::tail::partitions;
+use crate::tail::missing;
 
 const ASK: Duration = Duration::from_secs(10);
 const STEP: Duration = Duration::from_millis(100);
 /// No record and no end for so long: Kafka is away.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Finds extents; all are read by one consumer, one after the other.
+pub struct Extents {
+    reader: Arc<BaseConsumer>,
+    probe: BaseConsumer,
+}
+
 /// The offsets of a span of time, fixed when it is asked for, so that it can be read again and is
 /// the same. Committed records only; one of a transaction that is open then is waited for.
 pub struct Extent {
-    reader: BaseConsumer,
+    reader: Arc<BaseConsumer>,
     /// By topic and partition.
     bounds: BTreeMap<String, BTreeMap<i32, Bounds>>,
 }
@@ -31,37 +39,48 @@ pub struct Extent {
 /// From an offset up to, not with, another.
 #[derive(Clone, Copy, Debug)]
 struct Bounds {
+    /// The first that there is.
+    first: i64,
     start: i64,
     end: i64,
 }
 
-impl Extent {
+impl Extents {
+    pub fn new(cluster: &Cluster) -> Result<Self, Failure> {
+        let made = |error| Failure::of("create reader", error);
+        let reader: BaseConsumer = cluster
+            .reader_settings(Isolation::Committed)
+            // A topic begins to be read when the last question for the one before is answered.
+            .set("fetch.wait.max.ms", "10")
+            .create()
+            .map_err(made)?;
+        // A reader of committed records would be told where the first open transaction begins.
+        // Without a group it is closed at once.
+        let probe = cluster
+            .client()
+            .set("isolation.level", Isolation::Uncommitted.name())
+            .create()
+            .map_err(made)?;
+        Ok(Self {
+            reader: Arc::new(reader),
+            probe,
+        })
+    }
+
     /// Finds what the topics, which must exist, hold of records stamped `from_ms` or later and
     /// before `to_ms`, in milliseconds since the epoch; `None` is all that is there.
     pub fn of(
-        cluster: &Cluster,
+        &self,
         topics: &[String],
         from_ms: Option<i64>,
         to_ms: Option<i64>,
-    ) -> Result<Self, Failure> {
-        let make = |isolation| {
-            let made = cluster.reader(isolation);
-            made.map_err(|error| Failure::of("create reader", error))
-        };
-        let reader = make(Isolation::Committed)?;
-        // A reader of committed records would be told where the first open transaction begins.
-        let probe = make(Isolation::Uncommitted)?;
-        let mut all = TopicPartitionList::new();
-        for topic in topics {
-            for number in partitions(&probe, topic)? {
-                all.add_partition(topic, number);
-            }
-        }
-        let first = offsets(&probe, &all, Offset::Beginning)?;
-        let last = offsets(&probe, &all, Offset::End)?;
+    ) -> Result<Extent, Failure> {
+        let all = partitions_of(&self.probe, topics)?;
+        let first = offsets(&self.probe, &all, Offset::Beginning)?;
+        let last = offsets(&self.probe, &all, Offset::End)?;
         let stamped = |millis: Option<i64>, otherwise: &Offsets| match millis {
             None => Ok(otherwise.clone()),
-            Some(millis) => offsets(&probe, &all, Offset::Offset(millis)),
+            Some(millis) => offsets(&self.probe, &all, Offset::Offset(millis)),
         };
         let (from, to) = (stamped(from_ms, &first)?, stamped(to_ms, &last)?);
         let mut bounds: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
@@ -69,6 +88,7 @@ impl Extent {
             // Where no record is stamped so late there is no offset: the end is meant.
             let at = |found: &Offsets| found.get(&place).copied().unwrap_or(last);
             let within = Bounds {
+                first: first.get(&place).copied().unwrap_or(last),
                 start: at(&from),
                 end: at(&to),
             };
@@ -76,7 +96,22 @@ impl Extent {
             let of_topic = bounds.entry(topic).or_default();
             of_topic.insert(number, within);
         }
-        Ok(Self { reader, bounds })
+        Ok(Extent {
+            reader: Arc::clone(&self.reader),
+            bounds,
+        })
+    }
+}
+
+impl Extent {
+    /// Finds one extent; of several [`Extents`] do it faster.
+    pub fn of(
+        cluster: &Cluster,
+        topics: &[String],
+        from_ms: Option<i64>,
+        to_ms: Option<i64>,
+    ) -> Result<Self, Failure> {
+        Extents::new(cluster)?.of(topics, from_ms, to_ms)
     }
 
     /// Returns how many offsets it spans; transaction markers and removed records count as well.
@@ -95,6 +130,16 @@ impl Extent {
             .get(topic)
             .and_then(|of_topic| of_topic.get(&number));
         bounds.is_some_and(|bounds| (bounds.start..bounds.end).contains(&offset))
+    }
+
+    /// Lists the topics from which Kafka has removed records because of their age.
+    pub fn shortened(&self) -> impl Iterator<Item = &str> {
+        let shortened = |of_topic: &BTreeMap<i32, Bounds>| of_topic.values().any(|b| b.first > 0);
+        let topics = self
+            .bounds
+            .iter()
+            .filter(move |(_, of_topic)| shortened(of_topic));
+        topics.map(|(topic, _)| topic.as_str())
     }
 
     /// Hands out every record, topic by topic, in order within a partition. An error of `on_record`
@@ -120,8 +165,10 @@ impl Extent {
                 .assign(&starts)
                 .map_err(|error| Failure::of("assign reader", error))?;
             let ended = self.read_topic(topic, open, &mut on_record);
+            // What was paused would stay so when it is read again.
             self.reader
-                .unassign()
+                .resume(&starts)
+                .and_then(|()| self.reader.unassign())
                 .map_err(|error| Failure::of("unassign reader", error))?;
             ended?;
         }
@@ -221,6 +268,25 @@ pub(crate) fn offsets(
         .and_then(|found| known(&found))
 }
 
+/// Lists the partitions of topics, which must exist.
+fn partitions_of(reader: &BaseConsumer, topics: &[String]) -> Result<TopicPartitionList, Failure> {
+    let metadata = reader
+        .fetch_metadata(None, ASK)
+        .map_err(|error| Failure::of("read metadata", error))?;
+    let mut list = TopicPartitionList::new();
+    for topic in topics {
+        let there = metadata.topics().iter().find(|known| known.name() == topic);
+        let numbers = there.map_or(&[][..], MetadataTopic::partitions);
+        if numbers.is_empty() {
+            return Err(missing(topic));
+        }
+        for number in numbers {
+            list.add_partition(topic, number.id());
+        }
+    }
+    Ok(list)
+}
+
 /// Reads an answer: an error of a partition is an error, not "none".
 fn known(found: &TopicPartitionList) -> Result<Offsets, Failure> {
     let mut offsets = Offsets::new();
@@ -247,12 +313,7 @@ pub fn group_offsets(
         .set("isolation.level", Isolation::Committed.name())
         .create()
         .map_err(|error| Failure::of("create reader", error))?;
-    let mut list = TopicPartitionList::new();
-    for topic in topics {
-        for number in partitions(&reader, topic)? {
-            list.add_partition(topic, number);
-        }
-    }
+    let list = partitions_of(&reader, topics)?;
     let found = reader
         .committed_offsets(list, ASK)
         .map_err(|error| Failure::of("read committed offsets", error))?;
@@ -264,6 +325,12 @@ pub fn group_offsets(
     Ok(offsets
         .map(|(place, offset)| (partition(place), offset))
         .collect())
+}
+
+impl fmt::Debug for Extents {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Extents").finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Extent {

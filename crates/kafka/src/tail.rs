@@ -73,10 +73,15 @@ pub(crate) fn partitions(reader: &BaseConsumer, topic: &str) -> Result<Vec<i32>,
         found.partitions().iter().map(|p| p.id()).collect()
     });
     if numbers.is_empty() {
-        let what = format!("topic `{topic}` does not exist; run `cardea topics`");
-        return Err(Failure::fatal(what));
+        return Err(missing(topic));
     }
     Ok(numbers)
+}
+
+pub(crate) fn missing(topic: &str) -> Failure {
+    Failure::fatal(format!(
+        "topic `{topic}` does not exist; run `cardea topics`"
+    ))
 }
 
 /// A time stands where the offset does, in the question for offsets by time.

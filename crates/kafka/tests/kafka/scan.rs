@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kafka::{Message, Record, Scanner, Table, Transactor};
+use kafka::{Extents, Message, Record, Scanner, Table, Transactor};
 use testkit::{Isolation, read_topic, wait_until};
 
 use crate::setting::{DEADLINE, Setting, member};
@@ -118,6 +118,39 @@ async fn the_last_committed_record_is_found_behind_markers_and_aborted_records()
     assert_eq!(part, [1]);
     assert_eq!(scanner.since(&partition, 0).unwrap(), Some(0));
     assert_eq!(scanner.since(&partition, i64::MAX / 2).unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_extent_is_the_same_whenever_it_is_read() {
+    let setting = Setting::new(&[("first", 3), ("second", 3)]);
+    let producer = kafka::Producer::new(&setting.cluster, Duration::from_secs(10)).unwrap();
+    let topics = ["first", "second"].map(|topic| setting.cluster.topic(topic));
+    let write = async |count: u8| {
+        for (topic, number) in topics.iter().flat_map(|t| (0..count).map(move |n| (t, n))) {
+            let record = Record {
+                topic,
+                key: Some(&[number]),
+                value: Some(b"found"),
+                ..Record::default()
+            };
+            producer.send(&record).await.unwrap();
+        }
+    };
+    write(20).await;
+    let extents = Extents::new(&setting.cluster).unwrap();
+    let extent = extents.of(&topics, None, None).unwrap();
+    assert_eq!((extent.offsets(), extent.shortened().count()), (40, 0));
+    write(5).await;
+    // The second time what comes after its end has been fetched, and the partitions were paused.
+    for _ in 0..2 {
+        let mut read = 0;
+        let ended = extent.read(|_| {
+            read += 1;
+            Ok(())
+        });
+        ended.unwrap();
+        assert_eq!(read, 40);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
