@@ -48,6 +48,21 @@ async fn what_is_retried_comes_out_once_or_is_in_quarantine_again() {
     };
     wait_until("the retry", DEADLINE, moved).await;
     assert_eq!(held(&site).len(), 1);
+    // What was retried is neither lost nor out of place.
+    site.run(&["audit"]);
+
+    // A record that cannot go back ends the retry, which says how far it came.
+    let mut stray = site.read("quarantine.genea").pop().unwrap();
+    stray.key = Some(b"nowhere".to_vec());
+    stray.headers.clear();
+    stray.value = Some(b"{}".to_vec());
+    write_record(site.brokers(), &site.topic("quarantine.genea"), &stray);
+    let (code, printed) = site.try_run(&["quarantine", "retry", "--all"]);
+    assert_eq!(code, 1);
+    assert!(
+        printed.ends_with(" sent through the normalizer again\n"),
+        "{printed}"
+    );
     assert!(program.terminate().await);
 }
 

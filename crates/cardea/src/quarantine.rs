@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use clap::Subcommand;
 use events::Provider;
-use kafka::{Cluster, Producer};
+use kafka::{Cluster, Failure, Producer};
 use normalizer::quarantine::{self, Held};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -116,7 +116,10 @@ fn show(args: &ShowArgs) -> anyhow::Result<()> {
     let cluster = setting(Cluster::new(&args.kafka))?;
     let held = at(&cluster, std::slice::from_ref(&args.position))?;
     let mut body = Vec::new();
-    quarantine::each(&cluster, &held, |whole| body = whole.body)?;
+    quarantine::each(&cluster, &held, |whole| {
+        body = whole.body;
+        Ok(())
+    })?;
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(&body).context("write output")
 }
@@ -132,17 +135,25 @@ async fn retry(args: &RetryArgs) -> anyhow::Result<()> {
     let (ahead, mut read) = mpsc::channel(AHEAD);
     let reading = tokio::task::spawn_blocking(move || {
         quarantine::each(&cluster, &held, |whole| {
-            // The writer has failed and says why.
-            ahead.blocking_send(whole).ok();
+            let sent = ahead.blocking_send(whole);
+            sent.map_err(|_| Failure::fatal("the writer has failed and says why"))
         })
     });
     let mut count = 0;
-    while let Some(whole) = read.recv().await {
-        quarantine::retry(&producer, &whole).await?;
-        count += 1;
-    }
-    reading.await.context("read the quarantine")??;
-    output::line(format_args!("{count} sent through the normalizer again"))
+    let written = loop {
+        let Some(whole) = read.recv().await else {
+            break Ok(());
+        };
+        match quarantine::retry(&producer, &whole).await {
+            Ok(()) => count += 1,
+            Err(failed) => break Err(failed),
+        }
+    };
+    drop(read);
+    let read = reading.await.context("read the quarantine")?;
+    output::line(format_args!("{count} sent through the normalizer again"))?;
+    written?;
+    Ok(read?)
 }
 
 impl Filter {

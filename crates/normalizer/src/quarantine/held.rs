@@ -63,11 +63,12 @@ pub fn list(cluster: &Cluster, providers: &[Provider]) -> Result<Vec<Held>, Fail
     Ok(held.into_values().collect())
 }
 
-/// Hands out the wanted records with their bodies, as they are read. Blocks meanwhile.
+/// Hands out the wanted records with their bodies, as they are read. Blocks meanwhile; an error of
+/// `on_whole` ends it.
 pub fn each(
     cluster: &Cluster,
     wanted: &[Held],
-    mut on_whole: impl FnMut(Whole),
+    mut on_whole: impl FnMut(Whole) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut providers: Vec<_> = wanted.iter().map(|held| held.provider).collect();
     providers.sort_unstable();
@@ -79,7 +80,7 @@ pub fn each(
     extent(cluster, &providers)?.read(|record| {
         let place = (record.partition(), record.offset());
         if wanted.get(&*text(record.key())) == Some(&place) {
-            on_whole(whole_of(record));
+            on_whole(whole_of(record))?;
         }
         Ok(())
     })
