@@ -2,17 +2,19 @@
 
 use events::{Provider, wire};
 use serde_json::Value;
-use testkit::{commit_offset, wait_until, write_record};
+use testkit::{Answer, Endpoint, commit_offset, wait_until, write_record};
 use uuid::Uuid;
 
 use crate::program::{DEADLINE, Site};
 use crate::sender::Sender;
 
 const EVENTS: u64 = 60;
+const SETTLES: &str = "--subscription-settles";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_audit_proves_what_came_out_once_and_finds_what_did_not() {
+async fn an_audit_proves_what_is_as_promised_and_finds_what_is_not() {
     let site = Site::new();
+    let _subscriber = site.subscribe(Endpoint::start(Answer::status(200)));
     let program = site.start().await;
     let sender = Sender::new(site.ingest());
     for number in (0..EVENTS).chain(0..EVENTS / 3) {
@@ -26,29 +28,55 @@ async fn an_audit_proves_what_came_out_once_and_finds_what_did_not() {
         sender.post(Provider::Genea, "", r#"{"uuid":1}"#).await,
         Some(200)
     );
-    let read = async || audit(&site, &[]).1["pending"] == 0;
-    wait_until("the normalizer to have read all", DEADLINE, read).await;
+    let done = async || {
+        let (_, found) = audit(&site, &[]);
+        found["pending"] == 0 && found["not_passed"] == 0
+    };
+    wait_until("all to be delivered", DEADLINE, done).await;
     assert!(program.terminate().await);
 
-    let (sound, found) = audit(&site, &[]);
-    assert!(sound, "{found}");
-    let counts = ["raw", "quarantined", "events", "redelivered"].map(|name| &found[name]);
-    assert_eq!(counts, [81, 1, 60, 20], "{found}");
-    let (sound, in_shares) = audit(&site, &["--remembered-max", "1000"]);
-    assert!(sound, "{in_shares}");
+    for options in [&[][..], &["--remembered-max", "100"]] {
+        let (sound, found) = audit(&site, options);
+        assert!(sound, "{found}");
+        let counts = [
+            "raw",
+            "answered",
+            "quarantined",
+            "events",
+            "redelivered",
+            "owed",
+        ];
+        assert_eq!(
+            counts.map(|name| &found[name]),
+            [81, 81, 1, 60, 20, 60],
+            "{found}"
+        );
+    }
+    let (sound, new) = audit(&site, &[SETTLES, "1h"]);
+    assert!(sound, "{new}");
+    assert_eq!((&new["owed"], &new["not_judged"]), (&0.into(), &60.into()));
 
+    plant_what_was_answered_and_not_kept(&site);
     plant_what_came_out_twice(&site);
-    plant_what_no_delivery_tells_of(&site);
+    plant_what_no_delivery_tells_of_and_nobody_got(&site).await;
     plant_what_was_lost(&site).await;
-    let (sound, found) = audit(&site, &[]);
-    assert!(!sound, "{found}");
-    assert_eq!(offences(&found, "come out twice"), 1, "{found}");
-    assert_eq!(offences(&found, "come out of no delivery"), 1, "{found}");
-    assert_eq!(offences(&found, "lost"), 1, "{found}");
-    assert!(
-        offences(&found, "come out before an earlier one") > 0,
-        "{found}"
-    );
+    for options in [&[][..], &["--remembered-max", "100"]] {
+        let (sound, found) = audit(&site, options);
+        assert!(!sound, "{found}");
+        for what in [
+            "answered 2xx, not in raw",
+            "come out twice",
+            "come out of no delivery",
+            "lost",
+            "not delivered, not waiting, no dead letter",
+        ] {
+            assert_eq!(offences(&found, what), 1, "{what}: {found}");
+        }
+        assert!(
+            offences(&found, "come out before an earlier one") > 0,
+            "{found}"
+        );
+    }
 }
 
 fn scan(number: u64) -> String {
@@ -60,7 +88,11 @@ fn scan(number: u64) -> String {
 
 /// Runs an audit; returns whether its exit code says that the promises hold, and what it printed.
 fn audit(site: &Site, options: &[&str]) -> (bool, Value) {
-    let (code, printed) = site.try_run(&[&["audit", "--json"], options].concat());
+    let settled: &[_] = match options.contains(&SETTLES) {
+        true => &[],
+        false => &[SETTLES, "0s"],
+    };
+    let (code, printed) = site.try_run(&[&["audit", "--json"], settled, options].concat());
     let found: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(found["holds"], code == 0);
     (code == 0, found)
@@ -78,13 +110,29 @@ fn plant_what_came_out_twice(site: &Site) {
     write_record(site.brokers(), &site.topic("access"), &first);
 }
 
-fn plant_what_no_delivery_tells_of(site: &Site) {
+/// The sink's offset passes an event of which no delivery tells, and that nobody got.
+async fn plant_what_no_delivery_tells_of_and_nobody_got(site: &Site) {
+    let topic = site.topic("access");
     let mut forged = site.read("access").into_iter().next().unwrap();
     let mut event = wire::decode(forged.value.as_ref().unwrap()).unwrap();
     event.envelope.event_id = Uuid::from_u128(1);
     let schema = events::schema::current(event.body.topic()).id;
     forged.value = Some(wire::encode(&event, schema).unwrap());
-    write_record(site.brokers(), &site.topic("access"), &forged);
+    let offset = write_record(site.brokers(), &topic, &forged);
+    let group = site.topic("sink");
+    let passed =
+        async || commit_offset(site.brokers(), &group, &topic, forged.partition, offset + 1);
+    wait_until("the group to be empty", DEADLINE, passed).await;
+}
+
+/// A 2xx that was sent before the record was durable ends like this.
+fn plant_what_was_answered_and_not_kept(site: &Site) {
+    let mut logged = site.read("requests").into_iter().next().unwrap();
+    let lines = String::from_utf8(logged.value.unwrap()).unwrap();
+    let mut entry: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+    entry["delivery_id"] = Uuid::from_u128(1).to_string().into();
+    logged.value = Some(entry.to_string().into_bytes());
+    write_record(site.brokers(), &site.topic("requests"), &logged);
 }
 
 /// The normalizer's offset passes a delivery of which nothing comes.

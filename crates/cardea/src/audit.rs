@@ -1,26 +1,35 @@
-//! `cardea audit`: proves or refutes, over the topics themselves, that every event came out once
-//! and in order.
+//! `cardea audit`: proves or refutes, over the topics themselves, that every delivery was kept,
+//! that every event came out once and in order, and that it was delivered.
 
+mod delivered;
 mod findings;
 mod judge;
+mod kept;
+mod once;
 mod pass;
+mod records;
+mod share;
+mod span;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use events::Time;
+use events::{CanonicalTopic, Provider, Time, Topic};
 use kafka::Cluster;
 
 use crate::exit::setting;
 use crate::output;
 use crate::reach::reached;
 use findings::Findings;
-use pass::Span;
+use span::{Asked, Span};
 
-/// Proves from the topics that each event came out exactly once (P2) and in order (P7).
+/// Proves or refutes from the topics what Cardea promises: what was answered 2xx is in raw (P1),
+/// each event came out exactly once (P2) and in order (P7), and reached every subscription that
+/// wants it, waits for it, or is a dead letter (P5).
 ///
-/// Reads the raw deliveries of a time span and the dedupe window before it, the canonical events
-/// and the quarantine, whose positions it remembers. Exit code 0: nothing refutes the promises; 1:
+/// P1 is proved for the deliveries that the request log names, P5 for the subscriptions that there
+/// are, from their last change on. Where Kafka has removed the oldest records because of their age,
+/// only what came a dedupe window later is judged. Exit code 0: nothing refutes the promises; 1:
 /// something does.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -31,24 +40,29 @@ pub(crate) struct Args {
     kafka: kafka::Config,
     #[command(flatten)]
     dedupe: normalizer::DedupeWindow,
-    /// First time of receipt, such as 2026-05-12T18:00:00Z [default: all that is kept].
+    /// First time of receipt, such as 2026-05-12T18:00:00Z [default: all that can be judged].
     #[arg(long, env = "CARDEA_FROM", value_name = "TIME")]
     from: Option<Time>,
     /// Time of receipt that is past the span [default: now].
     #[arg(long, env = "CARDEA_TO", value_name = "TIME")]
     to: Option<Time>,
-    /// How many events and keys are remembered at a time, about 150 bytes each; a span with more is
-    /// read several times.
+    /// How long it may take until every sink knows a new subscription; events that come before are
+    /// not judged.
+    #[arg(long, env = "CARDEA_SUBSCRIPTION_SETTLES", default_value = "1m",
+          value_name = "TIME", value_parser = service::duration::parse)]
+    subscription_settles: Duration,
+    /// How many deliveries, events and keys are remembered at a time, about 150 bytes each; a span
+    /// with more is read several times.
     #[arg(long, env = "CARDEA_REMEMBERED_MAX", default_value_t = 2_000_000, value_name = "COUNT",
-          value_parser = clap::value_parser!(u32).range(1_000..))]
+          value_parser = clap::value_parser!(u32).range(100..))]
     remembered_max: u32,
     /// Print JSON.
     #[arg(long, env = "CARDEA_JSON")]
     json: bool,
 }
 
-pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let findings = reached(&args.kafka, audit(args))?;
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let findings = reached(&args.kafka, audit(&args).await)?;
     if args.json {
         output::json(&findings.json())?;
     } else {
@@ -61,25 +75,35 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn audit(args: &Args) -> anyhow::Result<Findings> {
+async fn audit(args: &Args) -> anyhow::Result<Findings> {
     let cluster = setting(Cluster::new(&args.kafka))?;
-    let window: Duration = args.dedupe.dedupe_window;
-    let span = Span::of(&cluster, args.from, args.to, window)?;
+    let topics = Provider::ALL.into_iter().map(Topic::Raw);
+    let topics = topics.chain(CanonicalTopic::ALL.map(Topic::Canonical));
+    let topics = topics.chain([Topic::DeadLetters, Topic::Attempts]);
+    let topics: Vec<_> = topics.map(|topic| cluster.topic(topic)).collect();
+    let retentions = kafka::retentions(&cluster, &topics).await?;
+    let asked = Asked {
+        now: service::clock::now().into(),
+        from: args.from,
+        to: args.to,
+        window: args.dedupe.dedupe_window,
+        settled_after: args.subscription_settles,
+    };
     let room = usize::try_from(args.remembered_max).unwrap_or(usize::MAX);
-    span.audit(room)
+    tokio::task::block_in_place(|| {
+        let span = Span::of(&cluster, asked, &retentions)?;
+        pass::audit(&cluster, &span, room)
+    })
 }
 
 fn show(findings: &Findings) -> anyhow::Result<()> {
-    let counts = [
-        ("raw deliveries", findings.raw),
-        ("not reached by the normalizer yet", findings.pending),
-        ("in quarantine", findings.quarantined),
-        ("distinct events", findings.events),
-        ("delivered again", findings.redelivered),
-    ];
+    if let Some(from) = findings.from {
+        output::line(format_args!("judged: what was received from {from} on\n"))?;
+    }
+    let counts = findings.counts();
     let counts: Vec<_> = counts
         .iter()
-        .map(|(what, count)| vec![(*what).to_owned(), count.to_string()])
+        .map(|(_, what, count)| vec![(*what).to_owned(), count.to_string()])
         .collect();
     output::table(&["READ", "COUNT"], &counts)?;
     output::line("")?;
@@ -92,13 +116,13 @@ fn show(findings: &Findings) -> anyhow::Result<()> {
             cells.map(str::to_owned).to_vec()
         })
         .collect();
-    output::table(&["PROMISE", "EVENTS", "COUNT", "VERDICT"], &offences)?;
+    output::table(
+        &["PROMISE", "WHAT WOULD BREAK IT", "COUNT", "VERDICT"],
+        &offences,
+    )?;
     for (_, what, found) in findings.offences() {
         for offender in &found.first {
-            let id = offender
-                .event_id
-                .map_or(String::new(), |id| format!("{id} "));
-            output::line(format_args!("{what}: {id}{}", offender.raw))?;
+            output::line(format_args!("{what}: {offender}"))?;
         }
     }
     Ok(())

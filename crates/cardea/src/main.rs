@@ -81,7 +81,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Simulate(args) => simulate::run(args).await,
             Command::Verify(args) => verify::run(&args),
             Command::Tail(args) => tail::run(&args),
-            Command::Audit(args) => audit::run(&args),
+            Command::Audit(args) => audit::run(args).await,
             Command::Quarantine(args) => quarantine::run(args).await,
             Command::Subscriptions(args) => subscriptions::run(args).await,
             Command::Schemas(args) => schemas::run(args).await,

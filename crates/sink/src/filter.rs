@@ -49,11 +49,11 @@ pub enum BadPattern {
 
 /// What a filter looks at.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Traits<'a> {
-    pub(crate) event_type: &'a str,
-    pub(crate) provider: &'a str,
-    pub(crate) native_type: &'a str,
-    pub(crate) source: &'a str,
+pub struct Traits<'a> {
+    pub event_type: &'a str,
+    pub provider: &'a str,
+    pub native_type: &'a str,
+    pub source: &'a str,
 }
 
 /// Tells whether an event is wanted; an empty list of sources means all.

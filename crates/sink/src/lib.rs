@@ -28,7 +28,7 @@ use tokio::sync::watch;
 
 pub use config::{Config, ReachConfig};
 pub use endpoint::{BadUrl, Endpoint, Reach};
-pub use filter::{BadPattern, Pattern};
+pub use filter::{BadPattern, Pattern, Traits};
 pub use signature::{BadSecret, Secret};
 pub use subscription::{BadId, State, Subscription, SubscriptionId};
 

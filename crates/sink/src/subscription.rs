@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::endpoint::Endpoint;
-use crate::filter::Pattern;
+use crate::filter::{Pattern, Traits, wanted};
 use crate::signature::Secret;
 
 const ID_PREFIX: &str = "sub_";
@@ -49,6 +49,13 @@ pub enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an id of a subscription is `sub_` and 32 hex digits")]
 pub struct BadId;
+
+impl Subscription {
+    /// Tells whether it wants an event.
+    pub fn wants(&self, event: Traits<'_>) -> bool {
+        wanted(&self.event_types, &self.sources, event)
+    }
+}
 
 impl From<Uuid> for SubscriptionId {
     fn from(id: Uuid) -> Self {

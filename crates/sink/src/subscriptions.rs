@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::endpoint::{BadUrl, Endpoint, Reach};
-use crate::filter::{Pattern, Traits, wanted};
+use crate::filter::{Pattern, Traits};
 use crate::metrics::Metrics;
 use crate::signature::Secret;
 use crate::subscription::{State, Subscription, SubscriptionId};
@@ -51,7 +51,7 @@ impl Snapshot {
 
     /// Returns who wants an event.
     pub(crate) fn wanting(&self, event: Traits<'_>) -> impl Iterator<Item = SubscriptionId> {
-        let wants = move |s: &&Arc<Subscription>| wanted(&s.event_types, &s.sources, event);
+        let wants = move |s: &&Arc<Subscription>| s.wants(event);
         self.by_id.values().filter(wants).map(|s| s.id)
     }
 }

@@ -1,283 +1,338 @@
-//! Reads a span of the topics, once for each share of its events.
+//! Reads a span of the topics, once for each share of it.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::collections::HashMap;
 
-use anyhow::bail;
-use events::wire::WireError;
-use events::{CanonicalTopic, Event, Provider, RawPosition, Time, Topic};
+use events::{Event, Provider, Time};
 use indicatif::{ProgressBar, ProgressStyle};
-use kafka::{
-    BorrowedMessage, Cluster, Extent, Failure, Message, Partition, group_offsets, headers_of,
-};
-use providers::{Mapped, Raw, Unmappable};
+use ingest::request_log;
+use kafka::{BorrowedMessage, Cluster, Extent, Failure, Message};
+use providers::Unmappable;
 use registry::{Resolver, Undecoded};
+use sink::Traits;
 
+use super::delivered::{Came, Record};
 use super::findings::Findings;
-use super::judge::{CameOut, Judge, Place, Share, Told};
+use super::judge::{Judge, Telling};
+use super::once::{CameOut, Held};
+use super::records::{
+    self, Attempt, Mapped, delivery_of, header, mapped, owed_of_key, stamp, undecodable,
+};
+use super::share::{Place, Share};
+use super::span::Span;
 
-/// Clocks of ingest and normalizer may differ by so much; their hosts stamp the records.
-const SKEW: Duration = Duration::from_secs(10 * 60);
-/// So many missing events are looked up in the quarantine; more are lost in any case.
-const MISSING_MAX: usize = 1_000_000;
-
-/// What the topics hold of a span of time.
-pub(crate) struct Span {
-    cluster: Cluster,
-    raw: Extent,
-    canonical: Extent,
-    quarantine: Extent,
-    /// How far the normalizer has come, by raw partition.
-    reached: BTreeMap<Partition, i64>,
-    raw_topics: BTreeMap<String, Provider>,
-    canonical_topics: BTreeMap<String, CanonicalTopic>,
-    from: Option<Time>,
-    window: Duration,
+/// Reads all of it, in as many shares as the memory asks for.
+pub(crate) fn audit(cluster: &Cluster, span: &Span, room: usize) -> anyhow::Result<Findings> {
+    let events = span.raw.offsets().max(span.canonical.offsets());
+    let mut of = events.div_ceil(u64::try_from(room)?).max(1);
+    loop {
+        match in_shares(cluster, span, of, room)? {
+            Some(findings) => return Ok(findings),
+            // Deliveries of many events, or events of many subscriptions: twice as many shares.
+            None => of *= 2,
+        }
+    }
 }
 
-impl Span {
-    /// Finds what is to be read. Deliveries of the window before the span are read as well: an
-    /// event that one of them told of has come out already.
-    pub(crate) fn of(
-        cluster: &Cluster,
-        from: Option<Time>,
-        to: Option<Time>,
-        window: Duration,
-    ) -> Result<Self, Failure> {
-        let raw_topics: BTreeMap<_, _> = Provider::ALL
-            .map(|provider| (cluster.topic(Topic::Raw(provider)), provider))
-            .into();
-        let canonical_topics: BTreeMap<_, _> = CanonicalTopic::ALL
-            .map(|topic| (cluster.topic(Topic::Canonical(topic)), topic))
-            .into();
-        let raw: Vec<_> = raw_topics.keys().cloned().collect();
-        let canonical: Vec<_> = canonical_topics.keys().cloned().collect();
-        let quarantine = Provider::ALL.map(|provider| cluster.topic(Topic::Quarantine(provider)));
-        let before = |time: Time, by: Duration| {
-            let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-            time.saturating_add_micros(-micros).millis()
-        };
-        let back = window.saturating_add(SKEW);
-        let raw_from = from.map(|from| before(from, back));
-
-        // First how far the normalizer has come: all that it wrote until then is in the topics.
-        let reached = group_offsets(cluster, &cluster.topic("normalizer"), &raw)?;
-        Ok(Self {
-            cluster: cluster.clone(),
-            raw: Extent::of(cluster, &raw, raw_from, to.map(Time::millis))?,
-            canonical: Extent::of(cluster, &canonical, raw_from, None)?,
-            quarantine: Extent::of(cluster, &quarantine, raw_from, None)?,
-            reached,
-            raw_topics,
-            canonical_topics,
-            from,
-            window,
-        })
-    }
-
-    /// Reads all of it, in as many shares as the memory asks for.
-    pub(crate) fn audit(&self, room: usize) -> anyhow::Result<Findings> {
-        let events = self.raw.offsets().max(self.canonical.offsets());
-        let room_of_one = u64::try_from(room).unwrap_or(u64::MAX);
-        let mut of = events.div_ceil(room_of_one).max(1);
-        loop {
-            match self.shares(of, room)? {
-                Some(findings) => return Ok(findings),
-                // Deliveries of many events each: twice as many shares.
-                None => of *= 2,
-            }
+/// `None` if a share was larger than it may be.
+fn in_shares(
+    cluster: &Cluster,
+    span: &Span,
+    of: u64,
+    room: usize,
+) -> anyhow::Result<Option<Findings>> {
+    let mut pass = Pass {
+        span,
+        schemas: Resolver::new(cluster),
+        findings: Findings {
+            from: span.from,
+            ..Findings::default()
+        },
+        progress: progress(span, of),
+        first: true,
+    };
+    for number in 0..of {
+        let mut judge = Judge::new(Share { number, of }, span.window, room);
+        pass.read(&mut judge)?;
+        if judge.overfull() {
+            return Ok(None);
         }
+        judge.end(&mut pass.findings);
+        pass.first = false;
     }
+    pass.progress.finish_and_clear();
+    Ok(Some(pass.findings))
+}
 
-    /// `None` if a share was larger than it may be.
-    fn shares(&self, of: u64, room: usize) -> anyhow::Result<Option<Findings>> {
-        let mut findings = Findings::default();
-        let mut missing = Vec::new();
-        let length = self.raw.offsets() + self.canonical.offsets() + self.quarantine.offsets();
-        let progress = ProgressBar::new(length * of).with_style(
-            ProgressStyle::with_template("{bar:30} {percent}% {eta} left")
-                .expect("the template is right"),
-        );
-        let quarantined = self.quarantined(&progress)?;
-        for number in 0..of {
-            let mut judge = Judge::new(Share { number, of }, self.window, room);
-            self.read_raw(
-                &mut judge,
-                &quarantined,
-                number == 0,
-                &mut findings,
-                &progress,
-            )?;
-            self.read_canonical(&mut judge, &mut findings, &progress)?;
+/// On a terminal only.
+fn progress(span: &Span, of: u64) -> ProgressBar {
+    let extents = [
+        &span.requests,
+        &span.quarantine,
+        &span.raw,
+        &span.canonical,
+        &span.retries,
+        &span.dead_letters,
+        &span.attempts,
+    ];
+    let extents = extents.into_iter().chain(&span.raw_after);
+    let length: u64 = extents.map(Extent::offsets).sum();
+    let style = ProgressStyle::with_template("{bar:30} {percent}% {eta} left");
+    ProgressBar::new(length * of).with_style(style.expect("the template is right"))
+}
+
+/// One reading of the span.
+struct Pass<'a> {
+    span: &'a Span,
+    schemas: Resolver,
+    findings: Findings,
+    progress: ProgressBar,
+    /// Whether it is the first share, in which each record is counted.
+    first: bool,
+}
+
+impl Pass<'_> {
+    /// Nothing more is read once there is more than the judge has room for.
+    fn read(&mut self, judge: &mut Judge) -> Result<(), Failure> {
+        let parts = [
+            Self::read_requests,
+            Self::read_quarantine,
+            Self::read_raw,
+            Self::read_raw_after,
+            Self::read_canonical,
+            Self::read_deliveries,
+        ];
+        for part in parts {
+            part(self, judge)?;
             if judge.overfull() {
-                return Ok(None);
-            }
-            missing.extend(judge.end(&mut findings));
-            if missing.len() > MISSING_MAX {
-                bail!("more than {MISSING_MAX} events did not come out; audit a shorter span");
+                break;
             }
         }
-        for (id, place) in missing {
-            findings.lost.add(id, place);
-        }
-        progress.finish_and_clear();
-        Ok(Some(findings))
+        Ok(())
     }
 
-    fn quarantined(&self, progress: &ProgressBar) -> anyhow::Result<HashSet<Place>> {
-        let mut places = HashSet::new();
-        self.quarantine.read(|record| {
-            progress.inc(1);
-            let place = record.key().and_then(|key| self.place_of_key(key));
-            places.extend(place);
+    fn read_requests(&mut self, judge: &mut Judge) -> Result<(), Failure> {
+        let span = self.span;
+        span.requests.read(|record| {
+            self.progress.inc(1);
+            let (entries, unreadable) = request_log::read(record.payload().unwrap_or_default());
+            self.count(|findings| &mut findings.unreadable, unreadable);
+            for entry in entries
+                .iter()
+                .filter(|entry| records::was_accepted(entry) && span.has(entry.received_at))
+            {
+                match span.answered(entry) {
+                    Some((delivery, answered)) => {
+                        judge.answered(delivery, answered, &mut self.findings);
+                    }
+                    None => self.count(|findings| &mut findings.unreadable, 1),
+                }
+            }
             Ok(())
-        })?;
-        Ok(places)
-    }
-
-    /// Reads a key of the quarantine: `<topic>/<partition>/<offset>`.
-    fn place_of_key(&self, key: &[u8]) -> Option<Place> {
-        let mut parts = std::str::from_utf8(key).ok()?.rsplitn(3, '/');
-        let (offset, partition, topic) = (parts.next()?, parts.next()?, parts.next()?);
-        Some(Place {
-            provider: *self.raw_topics.get(topic)?,
-            partition: partition.parse().ok()?,
-            offset: offset.parse().ok()?,
-            index: 0,
         })
     }
 
-    fn read_raw(
-        &self,
-        judge: &mut Judge,
-        quarantined: &HashSet<Place>,
-        first_time: bool,
-        findings: &mut Findings,
-        progress: &ProgressBar,
-    ) -> Result<(), Failure> {
+    fn read_quarantine(&mut self, judge: &mut Judge) -> Result<(), Failure> {
+        self.span.quarantine.read(|record| {
+            self.progress.inc(1);
+            let place = record.key().and_then(|key| self.span.place_of_key(key));
+            match (place, record.payload()) {
+                (Some(place), Some(_)) => {
+                    // It was kept with all that raw has of it.
+                    let mapped = mapped(record, place).map(|mapped| mapped.ids);
+                    judge.quarantined(place, &mapped.unwrap_or_default());
+                }
+                (Some(place), None) => judge.resolved(place),
+                (None, _) => self.count(|findings| &mut findings.unreadable, 1),
+            }
+            Ok(())
+        })
+    }
+
+    fn read_raw(&mut self, judge: &mut Judge) -> Result<(), Failure> {
         // The dedupe window is measured by the highest time of receipt of the partition.
         let mut stream_times: HashMap<(Provider, i32), Time> = HashMap::new();
-        self.raw.read(|record| {
-            progress.inc(1);
-            let place = Place {
-                provider: self.raw_topics[record.topic()],
-                partition: record.partition(),
-                offset: record.offset(),
-                index: 0,
-            };
-            let stamp = record.timestamp().to_millis().unwrap_or(i64::MAX);
-            let in_span = self.from.is_none_or(|from| stamp >= from.millis());
-            let pending = !self.has_reached(record);
-            if first_time && in_span {
-                findings.raw += 1;
-                findings.pending += u64::from(pending);
-                findings.quarantined += u64::from(quarantined.contains(&place));
+        self.span.raw.read(|record| {
+            self.progress.inc(1);
+            let place = self.span.place_of(record);
+            let in_span = self.span.has(stamp(record));
+            let pending = !self
+                .span
+                .passed(record.topic(), place.partition, place.offset);
+            let held = judge.held(place);
+            if in_span {
+                self.count(|findings| &mut findings.raw, 1);
+                self.count(|findings| &mut findings.pending, u64::from(pending));
+                let counted = held == Some(Held::Still) && judge.share.has_record(place);
+                self.findings.quarantined += u64::from(counted);
             }
+            if let Some(delivery) = delivery_of(record) {
+                judge.found(delivery, place);
+            }
+            let mapped = mapped(record, place);
+            self.take_retry(judge, record, &mapped);
             // What is, or was, in quarantine comes out of its retry, if it does.
-            if pending || quarantined.contains(&place) {
+            if pending || held.is_some() {
                 return Ok(());
             }
-            match mapped(record, place) {
-                Ok((received_at, events)) => {
+            match mapped {
+                Ok(mapped) => {
                     let stream_time = stream_times
                         .entry((place.provider, place.partition))
-                        .or_insert(received_at);
-                    *stream_time = received_at.max(*stream_time);
-                    for (mapped, index) in events.iter().zip(0..) {
-                        let told = Told {
-                            id: mapped.event.envelope.event_id,
-                            place: Place { index, ..place },
-                            stream_time: *stream_time,
-                            in_span,
-                        };
-                        judge.told(&told, findings);
-                    }
+                        .or_insert(mapped.received_at);
+                    *stream_time = mapped.received_at.max(*stream_time);
+                    let telling = Telling {
+                        place,
+                        stream_time: *stream_time,
+                        in_span,
+                    };
+                    judge.told(telling, &mapped.ids, &mut self.findings);
                 }
-                Err(_) if first_time && in_span => {
-                    findings.not_quarantined.add_record(place);
-                }
+                Err(_) if in_span => judge.unmappable(place),
                 Err(_) => {}
             }
             Ok(())
         })
     }
 
-    fn has_reached(&self, record: &BorrowedMessage<'_>) -> bool {
-        let partition = Partition {
-            topic: record.topic().into(),
-            number: record.partition(),
+    /// Only what was retried there concerns the span.
+    fn read_raw_after(&mut self, judge: &mut Judge) -> Result<(), Failure> {
+        let Some(after) = &self.span.raw_after else {
+            return Ok(());
         };
-        let reached = self.reached.get(&partition);
-        reached.is_some_and(|next| record.offset() < *next)
-    }
-
-    fn read_canonical(
-        &self,
-        judge: &mut Judge,
-        findings: &mut Findings,
-        progress: &ProgressBar,
-    ) -> Result<(), Failure> {
-        let mut schemas = Resolver::new(&self.cluster);
-        self.canonical.read(|record| {
-            progress.inc(1);
-            let topic = self.canonical_topics[record.topic()];
-            let bytes = record.payload().unwrap_or_default();
-            let event = schemas
-                .decode(record.topic(), bytes)
-                .map_err(|error| match error {
-                    Undecoded::Kafka(failure) => failure,
-                    Undecoded::Wire(error) => undecodable(record, &error),
-                })?;
-            let Event { envelope, .. } = event;
-            // Events that Cardea made itself have no delivery behind them.
-            let Some(raw) = envelope.raw else {
-                return Ok(());
-            };
-            let key = String::from_utf8_lossy(record.key().unwrap_or_default());
-            let out = CameOut {
-                id: envelope.event_id,
-                topic,
-                key: &key,
-                place: Place {
-                    provider: envelope.provider,
-                    partition: raw.partition,
-                    offset: raw.offset,
-                    index: raw.index,
-                },
-                raw_was_read: self.raw.spans(&raw.topic, raw.partition, raw.offset)
-                    && self.reached_place(&raw),
-            };
-            judge.came_out(&out, findings);
+        after.read(|record| {
+            self.progress.inc(1);
+            if header(record, records::RETRY_OF).is_some() {
+                let mapped = mapped(record, self.span.place_of(record));
+                self.take_retry(judge, record, &mapped);
+            }
             Ok(())
         })
     }
 
-    /// What the normalizer wrote since the audit began is not judged.
-    fn reached_place(&self, raw: &RawPosition) -> bool {
-        let partition = Partition {
-            topic: raw.topic.as_str().into(),
-            number: raw.partition,
-        };
-        let reached = self.reached.get(&partition);
-        reached.is_some_and(|next| raw.offset < *next)
+    fn take_retry(
+        &self,
+        judge: &mut Judge,
+        record: &BorrowedMessage<'_>,
+        mapped: &Result<Mapped, Unmappable>,
+    ) {
+        let retried = header(record, records::RETRY_OF).and_then(|key| self.span.place_of_key(key));
+        if let Some(retried) = retried {
+            let ids = mapped.as_ref().map_or(&[][..], |mapped| &mapped.ids);
+            judge.retried(retried, ids);
+        }
     }
-}
 
-fn undecodable(record: &BorrowedMessage<'_>, error: &WireError) -> Failure {
-    let (topic, number, offset) = (record.topic(), record.partition(), record.offset());
-    Failure::fatal(format!("record {offset} of {topic}[{number}]: {error}"))
-}
+    fn read_canonical(&mut self, judge: &mut Judge) -> Result<(), Failure> {
+        self.span.canonical.read(|record| {
+            self.progress.inc(1);
+            let bytes = record.payload().unwrap_or_default();
+            let event =
+                self.schemas
+                    .decode(record.topic(), bytes)
+                    .map_err(|error| match error {
+                        Undecoded::Kafka(failure) => failure,
+                        Undecoded::Wire(error) => undecodable(record, &error),
+                    })?;
+            self.take_delivery(judge, record, &event);
+            self.take_event(judge, record, &event);
+            Ok(())
+        })
+    }
 
-/// Maps a raw record, with the time of its receipt.
-fn mapped(record: &BorrowedMessage<'_>, place: Place) -> Result<(Time, Vec<Mapped>), Unmappable> {
-    let position = RawPosition {
-        topic: record.topic().to_owned(),
-        partition: place.partition,
-        offset: place.offset,
-        index: 0,
-    };
-    let body = record.payload().unwrap_or_default();
-    let raw = Raw::parse(place.provider, position, headers_of(record), body)?;
-    let received_at = raw.received_at;
-    Ok((received_at, providers::map(&raw)?))
+    /// Judges P2 and P7. Events that Cardea made itself have no delivery behind them; what the
+    /// normalizer wrote since the audit began is not judged.
+    fn take_event(&mut self, judge: &mut Judge, record: &BorrowedMessage<'_>, event: &Event) {
+        let envelope = &event.envelope;
+        let Some(raw) = &envelope.raw else {
+            return;
+        };
+        let was_read = self.span.raw.spans(&raw.topic, raw.partition, raw.offset);
+        if !was_read || !self.span.passed(&raw.topic, raw.partition, raw.offset) {
+            return;
+        }
+        let key = String::from_utf8_lossy(record.key().unwrap_or_default());
+        let out = CameOut {
+            id: envelope.event_id,
+            topic: self.span.canonical_topics[record.topic()],
+            key: &key,
+            place: Place {
+                provider: envelope.provider,
+                partition: raw.partition,
+                offset: raw.offset,
+                index: raw.index,
+            },
+        };
+        judge.came_out(&out, &mut self.findings);
+    }
+
+    /// Judges P5.
+    fn take_delivery(&mut self, judge: &mut Judge, record: &BorrowedMessage<'_>, event: &Event) {
+        let written_at = stamp(record);
+        if !self.span.has(written_at) {
+            return;
+        }
+        let (partition, offset) = (record.partition(), record.offset());
+        if !self.span.passed(record.topic(), partition, offset) {
+            return self.count(|findings| &mut findings.not_passed, 1);
+        }
+        let envelope = &event.envelope;
+        let came = Came {
+            id: envelope.event_id,
+            traits: Traits {
+                event_type: envelope.event_type.name(),
+                provider: envelope.provider.name(),
+                native_type: &envelope.native_type,
+                source: &envelope.source,
+            },
+            written_at,
+            record: Record {
+                topic: self.span.canonical_topics[record.topic()],
+                partition,
+                offset,
+            },
+        };
+        judge.passed(&came, &self.span.wishes, &mut self.findings);
+    }
+
+    fn read_deliveries(&mut self, judge: &mut Judge) -> Result<(), Failure> {
+        if self.span.wishes.is_empty() {
+            return Ok(());
+        }
+        self.span.retries.read(|record| {
+            self.progress.inc(1);
+            match record.key().and_then(owed_of_key) {
+                Some(owed) => judge.delivered().row(owed, record.payload().is_some()),
+                None => self.count(|findings| &mut findings.unreadable, 1),
+            }
+            Ok(())
+        })?;
+        self.span.dead_letters.read(|record| {
+            self.progress.inc(1);
+            match record.key().and_then(owed_of_key) {
+                Some(owed) => judge.delivered().dead_letter(owed),
+                None => self.count(|findings| &mut findings.unreadable, 1),
+            }
+            Ok(())
+        })?;
+        self.span.attempts.read(|record| {
+            self.progress.inc(1);
+            match serde_json::from_slice::<Attempt>(record.payload().unwrap_or_default()) {
+                Ok(attempt) if attempt.outcome == "done" => {
+                    judge
+                        .delivered()
+                        .done((attempt.subscription, attempt.event_id));
+                }
+                Ok(_) => {}
+                Err(_) => self.count(|findings| &mut findings.unreadable, 1),
+            }
+            Ok(())
+        })
+    }
+
+    /// Counts what each share reads only once.
+    fn count(&mut self, figure: impl Fn(&mut Findings) -> &mut u64, more: u64) {
+        if self.first {
+            *figure(&mut self.findings) += more;
+        }
+    }
 }
