@@ -64,7 +64,7 @@ impl Topics {
     /// Creates those topics that do not exist and checks the others; returns once the new ones are
     /// seen, as brokers learn of them a little after the controller has answered.
     pub async fn create(&self, specs: &[TopicSpec]) -> Result<Vec<Finding>, Failure> {
-        let mut findings = self.check(specs).await?;
+        let findings = self.check(specs).await?;
         let missing: Vec<&TopicSpec> = specs
             .iter()
             .zip(&findings)
@@ -75,7 +75,9 @@ impl Topics {
             return Ok(findings);
         }
         let created = self.create_missing(&missing).await?;
-        self.wait_until_seen(&created).await?;
+        self.wait_until_seen(&missing).await?;
+        // Some may be another's, which the broker that was asked did not know of.
+        let mut findings = self.check(specs).await?;
         for finding in &mut findings {
             if created.contains(&finding.name) {
                 finding.verdict = Verdict::Created;
@@ -84,6 +86,7 @@ impl Topics {
         Ok(findings)
     }
 
+    /// Returns the names of those that did not exist.
     async fn create_missing(&self, specs: &[&TopicSpec]) -> Result<Vec<String>, Failure> {
         let settings: Vec<_> = specs.iter().map(|spec| spec.settings()).collect();
         let topics: Vec<NewTopic<'_>> = specs
@@ -100,20 +103,21 @@ impl Topics {
         let options = AdminOptions::new().operation_timeout(Some(ASK));
         let results = self.admin.create_topics(&topics, &options).await;
         let results = results.map_err(|error| Failure::of("create topics", error))?;
-        let named = results.into_iter().map(|result| match result {
-            Ok(name) | Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => Ok(name),
-            Err((name, code)) => Err(Failure::fatal(format!(
+        let named = results.into_iter().filter_map(|result| match result {
+            Ok(name) => Some(Ok(name)),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => None,
+            Err((name, code)) => Some(Err(Failure::fatal(format!(
                 "topic `{name}` cannot be created: {code}"
-            ))),
+            )))),
         });
         named.collect()
     }
 
-    async fn wait_until_seen(&self, names: &[String]) -> Result<(), Failure> {
+    async fn wait_until_seen(&self, specs: &[&TopicSpec]) -> Result<(), Failure> {
         let deadline = Instant::now() + ASK;
         loop {
             let map = self.map().await?;
-            if names.iter().all(|name| map.layout(name).is_some()) {
+            if specs.iter().all(|spec| map.layout(&spec.name).is_some()) {
                 return Ok(());
             }
             if Instant::now() > deadline {

@@ -16,7 +16,7 @@ use crate::topics::{Layout, judgement};
 const PATIENCE: Duration = Duration::from_secs(3);
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// For so long a broker that has just started may not know of topics, nor all of a topic that is new.
-const HEARSAY: Duration = Duration::from_secs(10);
+const HEARSAY: Duration = Duration::from_secs(5);
 /// With fewer copies a record counts once one of them has it.
 const COPIES_SAFE: i32 = 3;
 
