@@ -2,6 +2,7 @@
 //! written, at a constant arrival rate, until a reader of committed records has it.
 
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use events::{CanonicalTopic, Time, Topic, wire};
@@ -29,7 +30,7 @@ pub(crate) struct Args {
     /// How long is measured at each interval.
     #[arg(long, default_value = "30s", value_parser = service::duration::parse)]
     time: Duration,
-    /// How long the normalizer runs before.
+    /// How long the normalizer works before.
     #[arg(long, default_value = "10s", value_parser = service::duration::parse)]
     warm_up: Duration,
     /// Commit intervals, in milliseconds.
@@ -70,18 +71,18 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     ExitCode::from(u8::from(missed))
 }
 
-/// Sends at the rate, reads what comes out; returns the microseconds that each event took.
+/// Sends at the rate, reads what comes out; returns the microseconds that each event took. The
+/// warm-up begins with the first event that comes out: a normalizer takes seconds to start.
 fn measure(site: &Site, args: &Args) -> Vec<i64> {
     let reader = reader(site);
-    let start = Instant::now();
-    let measured_from = service::clock::now() + args.warm_up;
+    let enough = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let sender = scope.spawn(|| send(site, args, start));
+        let mut sender = Some(scope.spawn(|| send(site, args, &enough)));
         let mut latencies = Vec::new();
+        let mut measured_from = None;
         let mut came_out = 0;
         let mut sent = None;
         let mut last_at = Instant::now();
-        let mut sender = Some(sender);
         while sent.is_none_or(|sent| came_out < sent) {
             if sender.as_ref().is_some_and(|sender| sender.is_finished()) {
                 sent = sender.take().map(|sender| sender.join().unwrap());
@@ -90,14 +91,15 @@ fn measure(site: &Site, args: &Args) -> Vec<i64> {
             let Some(record) = reader.poll(STEP) else {
                 continue;
             };
-            let record = record.unwrap();
             last_at = Instant::now();
             came_out += 1;
-            let event = wire::decode(record.payload().unwrap()).unwrap();
+            let now = service::clock::now();
+            let from = *measured_from.get_or_insert(now + args.warm_up);
+            enough.store(now >= from + args.time, Ordering::Relaxed);
+            let event = wire::decode(record.unwrap().payload().unwrap()).unwrap();
             let sent_at = event.envelope.received_at;
-            if sent_at >= measured_from.into() {
-                let now: Time = service::clock::now().into();
-                latencies.push(now.micros() - sent_at.micros());
+            if (from.into()..(from + args.time).into()).contains(&sent_at) {
+                latencies.push(Time::from(now).micros() - sent_at.micros());
             }
         }
         assert_eq!(Some(came_out), sent, "events came out twice");
@@ -107,13 +109,13 @@ fn measure(site: &Site, args: &Args) -> Vec<i64> {
 
 /// Sends each record at its time, or as soon as it can; its time of receipt says when that was to
 /// be. Returns how many distinct events there were.
-fn send(site: &Site, args: &Args, start: Instant) -> u64 {
-    let began_at = service::clock::now();
+fn send(site: &Site, args: &Args, enough: &AtomicBool) -> u64 {
+    let (start, began_at) = (Instant::now(), service::clock::now());
     let producer = site.producer();
     let mut mix = Mix::new(2);
-    let span = args.warm_up + args.time;
     let mut due = Duration::ZERO;
-    while due < span {
+    let latest = STALLED + args.warm_up + args.time;
+    while !enough.load(Ordering::Relaxed) && due < latest {
         if let Some(early) = due.checked_sub(start.elapsed()) {
             std::thread::sleep(early);
         }

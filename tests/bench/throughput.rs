@@ -116,7 +116,8 @@ impl Ratios {
     }
 
     fn median(&self) -> f64 {
-        self.0[self.0.len() / 2]
+        let middle = self.0.len() / 2;
+        f64::midpoint(self.0[(self.0.len() - 1) / 2], self.0[middle])
     }
 }
 
