@@ -69,8 +69,8 @@ accept-normalizer: $(tools)/nextest-$(nextest_version) ## proves the normalizer:
 bench-normalizer: ## measures the normalizer beside the same loop written bare: throughput, then latency
 	deploy/kafka/kafka fetch
 	cargo build --locked --release --package cardea --package end-to-end --bins
-	target/release/bench-normalizer throughput
-	target/release/bench-normalizer latency
+	$${CARGO_TARGET_DIR:-target}/release/bench-normalizer throughput
+	$${CARGO_TARGET_DIR:-target}/release/bench-normalizer latency
 
 bench-seen: ## how fast the ids of the dedupe window are read back, 10 million of them
 	cargo run --locked --release --package normalizer --example bench-seen

@@ -42,8 +42,9 @@ def chaos(report: Report, stack: Stack, nodes: Nodes, trouble: Trouble, seed: in
         done = ", ".join(f"{count} {what}s" for what, count in sorted(nemesis.done.items()))
         figure = f"{done}; raw read to its end {settled_s:.1f} s after the last delivery"
         report.add(f"{title}: heals by itself", figure, settled_s < BAR_SETTLE_S)
-        ended = ", ".join(f"{name} with {code}" for name, code in made.fleet.ended) or "none"
-        report.add(f"{title}: no process ends by itself", ended, not made.fleet.ended)
+        ended = made.fleet.ended_by_themselves()
+        figure = ", ".join(f"{name} with {code}" for name, code in ended) or "none"
+        report.add(f"{title}: no process ends by itself", figure, not ended)
         made.judge(title)
 
 

@@ -82,6 +82,11 @@ class Fleet:
             self._take(name)
             self.restart(name)
 
+    def ended_by_themselves(self) -> list[tuple[str, int]]:
+        """Those that nobody asked to end, with their exit codes."""
+        running = [(name, one.process.poll()) for name, one in self.normalizers.items()]
+        return self.ended + [(name, code) for name, code in running if code is not None]
+
     def audit(self) -> tuple[bool, str]:
         """Asks the program's own audit; returns its verdict and what it counted."""
         found = json.loads(self._program.tool("audit", "--json", codes=(0, 1)))

@@ -23,6 +23,8 @@ BODIES = {
     "a number beyond all floats": b'{"event_action": 1e999999}',
 }
 
+LAWFUL = 2
+
 
 def poison(report: Report, stack: Stack, nodes: Nodes) -> None:
     """Raw records that ingest would refuse, between good ones, of one partition."""
@@ -42,7 +44,8 @@ def poison(report: Report, stack: Stack, nodes: Nodes) -> None:
         figure = f"{len(BODIES)} bad bodies: {len(held)} in quarantine ({', '.join(sorted(set(held)))}); "
         figure += f"{good - 1} of {len(BODIES)} good ones between them came out"
         alive = service.process.poll() is None
-        holds = alive and good - 1 == len(BODIES) and all(held)
+        # Two of the bodies are lawful: what they say is kept as an unknown event.
+        holds = alive and good - 1 == len(BODIES) and all(held) and len(held) == len(BODIES) - LAWFUL
         report.add("Poison: quarantine or mapped, never a stop", figure, holds)
         holds, found = made.fleet.audit()
         report.add("Poison: cardea audit", found, holds)

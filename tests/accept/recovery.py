@@ -62,7 +62,8 @@ def zombies(report: Report, stack: Stack, nodes: Nodes) -> None:
                 made.fleet.revive()
             made.fleet.wait_ready()
         made.settle()
-        report.say(f"ended by itself: {made.fleet.ended or 'none'}")
+        ended = made.fleet.ended_by_themselves()
+        report.add("A zombie rejoins", f"ended by themselves: {ended or 'none'}", not ended)
         made.judge(f"{ZOMBIES} zombies, each stopped for {ZOMBIE_S:.0f} s")
 
 
@@ -89,9 +90,7 @@ def outages(report: Report, stack: Stack, nodes: Nodes) -> None:
             time.sleep(LOAD_S)
             slowest_s = traffic.log.slowest_s
         settled_s = made.settle()
-        ended = made.fleet.ended or [
-            name for name, one in made.fleet.normalizers.items() if one.process.poll()
-        ]
+        ended = made.fleet.ended_by_themselves()
         figure = f"{OUTAGE_S:.0f} s killed, {FREEZES} x {FREEZE_S:.0f} s frozen under load; "
         figure += (
             f"{len(ended)} processes ended, raw read to its end {settled_s:.1f} s after the last delivery"
@@ -112,12 +111,16 @@ def lost_offsets(report: Report, stack: Stack, nodes: Nodes) -> None:
         made.settle()
         made.fleet.stop("one")
         deleted = delete_groups(made, nodes)
-        made.fleet.start("one")
+        service = made.fleet.start("one")
         made.fleet.wait_ready()
+        time.sleep(LOAD_S)
+        read = service.metric("cardea_normalizer_events_total")
+        read += service.metric("cardea_normalizer_duplicates_total")
+        figure = f"{deleted}; {read:.0f} events read again"
+        report.add("Group offsets deleted: nothing is read again", figure, read == 0)
         with made.traffic(again=True):
             time.sleep(2 * LOAD_S)
         made.settle()
-        report.say(f"deleted: {deleted}")
         made.judge("Group offsets deleted")
 
 

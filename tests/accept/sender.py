@@ -35,7 +35,7 @@ class Log:
     # A delivery that failed may have been written all the same: the sender cannot know.
     retried: set[int] = field(default_factory=set)
     refused: dict[int, int] = field(default_factory=dict)
-    # Seconds until the slowest answer, whatever it said.
+    # Seconds until the slowest answer, or until it was clear that there is none.
     slowest_s: float = 0.0
 
 
@@ -87,11 +87,11 @@ class Sender:
         while (asked_at := time.monotonic()) < self._deadline:
             try:
                 status = post(self._port, request, connection)
-                self.log.slowest_s = max(self.log.slowest_s, time.monotonic() - asked_at)
             except (OSError, http.client.HTTPException):
                 # Closed here, it is opened again by the next request.
                 connection.close()
                 status = 503
+            self.log.slowest_s = max(self.log.slowest_s, time.monotonic() - asked_at)
             if 200 <= status < 300:
                 self.log.accepted.add(number)
                 return

@@ -50,6 +50,8 @@ class Trial:
         finally:
             traffic.stop()
         wait_until("all deliveries accepted", traffic.done, SETTLE_S)
+        if refused := traffic.log.refused:
+            raise RuntimeError(f"{len(refused)} deliveries were refused: {next(iter(refused.items()))}")
         self.accepted |= {first + number for number in traffic.log.accepted}
         self._first = 1 + max(self.accepted, default=-1)
 

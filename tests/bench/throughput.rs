@@ -135,7 +135,12 @@ fn report(runs: &[Run]) -> ExitCode {
     let per_second: fn(&Run) -> f64 = |run| run.per_second;
     let lines = [
         ("product to yardstick", Subject::Product, bare, RATIO_MIN),
-        ("transactions to none", bare, without, TRANSACTIONS_MIN),
+        (
+            "yardstick, transactions to none",
+            bare,
+            without,
+            TRANSACTIONS_MIN,
+        ),
     ];
     println!();
     let mut missed = false;

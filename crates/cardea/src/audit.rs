@@ -14,6 +14,7 @@ mod span;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::bail;
 use events::{CanonicalTopic, Provider, Time, Topic};
 use kafka::Cluster;
 
@@ -92,8 +93,20 @@ async fn audit(args: &Args) -> anyhow::Result<Findings> {
     let room = usize::try_from(args.remembered_max).unwrap_or(usize::MAX);
     tokio::task::block_in_place(|| {
         let span = Span::of(&cluster, asked, &retentions)?;
+        ensure_not_empty(span.from, args.to.unwrap_or(asked.now))?;
         pass::audit(&cluster, &span, room)
     })
+}
+
+/// A span of which nothing is kept, or nothing ever was, would hold whatever had happened in it.
+fn ensure_not_empty(from: Option<Time>, to: Time) -> anyhow::Result<()> {
+    if let Some(from) = from.filter(|from| *from >= to) {
+        bail!(
+            "nothing can be judged of what was received before {to}: what is needed for it is kept \
+             from {from} on, or --from is later than that"
+        );
+    }
+    Ok(())
 }
 
 fn show(findings: &Findings) -> anyhow::Result<()> {

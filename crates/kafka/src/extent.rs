@@ -198,9 +198,14 @@ impl Extent {
                         self.pause(topic, number)?;
                     }
                 }
-                // All to the end was stable before: what is left are aborted records and markers.
+                // All to the end was stable before: what is left are aborted records and markers. But
+                // a leader that has just taken over may not know all of it yet.
                 Some(Err(KafkaError::PartitionEOF(number))) => {
-                    open.remove(&number);
+                    if let Some(bounds) = open.remove(&number)
+                        && self.stable_end(topic, number)? < bounds.end
+                    {
+                        return Err(away("read to the end"));
+                    }
                 }
                 Some(Err(error)) => fatal_only(error)?,
                 None => {}
@@ -210,6 +215,14 @@ impl Extent {
             }
         }
         Ok(())
+    }
+
+    fn stable_end(&self, topic: &str, number: i32) -> Result<i64, Failure> {
+        let (_, end) = self
+            .reader
+            .fetch_watermarks(topic, number, ASK)
+            .map_err(|error| Failure::of("read watermarks", error))?;
+        Ok(end)
     }
 
     /// Waits until no transaction that is open reaches below the ends.

@@ -118,6 +118,8 @@ impl GroupConsumer {
             .set("partition.assignment.strategy", "cooperative-sticky")
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1500")
+            // No poll while partitions are rebuilt: a minute for some 15 million remembered ids.
+            .set("max.poll.interval.ms", "900000")
             .set("enable.auto.commit", "false")
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "error")

@@ -29,6 +29,14 @@ pub struct Scanner {
     probe: BaseConsumer,
 }
 
+/// Why a reading stopped.
+enum Stopped {
+    /// Past where it was to end.
+    Passed,
+    /// At the end of the partition, whose last records are aborted or lie before where it was to end.
+    AtEnd,
+}
+
 impl Scanner {
     pub fn new(cluster: &Cluster) -> Result<Self, Failure> {
         let make = |isolation| {
@@ -111,53 +119,65 @@ impl Scanner {
         within: Range<i64>,
         mut on_record: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        if within.is_empty() {
-            return Ok(());
+        let (mut next, mut told_at) = (within.start, None);
+        while next < within.end {
+            let start = list_at(&[(partition.clone(), next)])?;
+            self.reader
+                .assign(&start)
+                .map_err(|error| Failure::of("assign reader", error))?;
+            let ended = self.read_to(partition, within.end, &mut next, &mut on_record);
+            self.reader
+                .unassign()
+                .map_err(|error| Failure::of("unassign reader", error))?;
+            // The end may be that of a leader which did not know all yet: it is believed when it is
+            // told of in the same place again, asked after the true end.
+            if let Stopped::AtEnd = ended? {
+                if told_at == Some(next) {
+                    break;
+                }
+                told_at = Some(next);
+            }
         }
-        let start = list_at(&[(partition.clone(), within.start)])?;
-        self.reader
-            .assign(&start)
-            .map_err(|error| Failure::of("assign reader", error))?;
-        let ended = self.read_to(partition, within.end, &mut on_record);
-        self.reader
-            .unassign()
-            .map_err(|error| Failure::of("unassign reader", error))?;
-        ended
+        Ok(())
     }
 
     fn read_to(
         &self,
         partition: &Partition,
         end: i64,
+        next: &mut i64,
         on_record: &mut impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Stopped, Failure> {
         let mut deadline = Instant::now() + PATIENCE;
         let mut begun = false;
         loop {
             match self.reader.poll(STEP) {
                 Some(Ok(record)) => {
                     begun = true;
+                    *next = record.offset() + 1;
                     if record.offset() < end {
                         on_record(&record)?;
                     }
-                    if record.offset() + 1 >= end {
-                        return Ok(());
+                    if *next >= end {
+                        return Ok(Stopped::Passed);
                     }
                     deadline = Instant::now() + PATIENCE;
                 }
-                // Aborted records at the end move no position, so the end itself is asked for; a
-                // leader that has just taken over may not know all up to `end` yet.
+                // Aborted records at the end move no position, so the end itself is asked for.
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     let (_, stable) = watermarks(&self.reader, partition)?;
                     return if stable >= end {
-                        Ok(())
+                        Ok(Stopped::AtEnd)
                     } else {
                         Err(away("read to the end"))
                     };
                 }
                 Some(Err(error)) => fatal_only(error)?,
                 // Before the first record the position may be that of an earlier read.
-                None if begun && self.passed(partition, end) => return Ok(()),
+                None if begun && self.passed(partition, end) => {
+                    *next = end;
+                    return Ok(Stopped::Passed);
+                }
                 None => {}
             }
             if Instant::now() > deadline {
@@ -177,11 +197,27 @@ impl Scanner {
     }
 }
 
-/// A broker that has just started may not know the partition yet, so that a missing one is no
-/// reason to end; a number of partitions that differs is found at start.
+/// A broker that has just started may know no topic yet. One that knows the topic without the
+/// partition has an answer for a person.
 fn watermarks(consumer: &BaseConsumer, partition: &Partition) -> Result<(i64, i64), Failure> {
     let asked = consumer.fetch_watermarks(&partition.topic, partition.number, ASK);
-    asked.map_err(|error| Failure::of("read watermarks", error))
+    asked.map_err(|error| match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::UnknownPartition) if is_too_short(consumer, partition) => {
+            Failure::fatal(format!(
+                "{partition} does not exist: give its topic as many partitions as the one it is kept for"
+            ))
+        }
+        _ => Failure::of("read watermarks", error),
+    })
+}
+
+fn is_too_short(consumer: &BaseConsumer, partition: &Partition) -> bool {
+    let Ok(metadata) = consumer.fetch_metadata(Some(&partition.topic), ASK) else {
+        return false;
+    };
+    let topics = metadata.topics().iter();
+    let mut counts = topics.map(|topic| topic.partitions().len());
+    counts.any(|count| count > 0 && !usize::try_from(partition.number).is_ok_and(|n| n < count))
 }
 
 /// Errors of polling that only say that Kafka is away are waited out; a position outside of its

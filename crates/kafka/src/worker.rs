@@ -486,6 +486,10 @@ impl<S: Stage> Worker<S> {
         let committed = self.committed(partition)?;
         let (earliest, end) = self.consumer.watermarks(partition)?;
         let assigned = self.stage.assign(partition, committed, earliest);
+        let assigned = assigned.and_then(|start| match start > end {
+            true => Err(made_anew(partition, start, end)),
+            false => Ok(start),
+        });
         // A member that has slept may rebuild what another owns and commits by now.
         if matches!(assigned, Err(Failure::Fatal { .. })) && self.committed(partition)? != committed
         {
@@ -495,12 +499,6 @@ impl<S: Stage> Worker<S> {
             });
         }
         let start = assigned?;
-        if start > end {
-            return Err(Failure::fatal(format!(
-                "{partition} is to be read from {start}, but it ends at {end}: it was made anew; \
-                 delete the group's offsets and the topics that were written from it"
-            )));
-        }
         if start < earliest {
             error!(%partition, start, earliest, "retention has overtaken the reader, records are lost");
         }
@@ -540,6 +538,13 @@ fn partition_of(record: &BorrowedMessage<'_>) -> Partition {
         topic: record.topic().into(),
         number: record.partition(),
     }
+}
+
+fn made_anew(partition: &Partition, start: i64, end: i64) -> Failure {
+    Failure::fatal(format!(
+        "{partition} is to be read from {start}, but it ends at {end}: it was made anew; delete the \
+         group's offsets and the topics that were written from it"
+    ))
 }
 
 /// Such a partition is not read any more and cannot be sought: only a new member heals it.

@@ -21,7 +21,12 @@ pub struct Config {
     #[arg(long, env = "CARDEA_SCHEMA_REGISTRY_MODE", value_enum, default_value_t)]
     pub schema_registry_mode: Mode,
     /// User of the schema registry; without one, the secret is a bearer token.
-    #[arg(long, env = "CARDEA_SCHEMA_REGISTRY_USER", value_name = "NAME")]
+    #[arg(
+        long,
+        env = "CARDEA_SCHEMA_REGISTRY_USER",
+        value_name = "NAME",
+        requires = "schema_registry"
+    )]
     pub schema_registry_user: Option<String>,
     /// Password or bearer token; rather give it by its variable or by a file, as flags are public.
     #[arg(
@@ -29,15 +34,26 @@ pub struct Config {
         env = "CARDEA_SCHEMA_REGISTRY_SECRET",
         value_name = "SECRET",
         hide_env_values = true,
-        conflicts_with = "schema_registry_secret_file"
+        conflicts_with = "schema_registry_secret_file",
+        requires = "schema_registry"
     )]
     pub schema_registry_secret: Option<SecretString>,
     /// File with the password or bearer token, read again for each request.
-    #[arg(long, env = "CARDEA_SCHEMA_REGISTRY_SECRET_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "CARDEA_SCHEMA_REGISTRY_SECRET_FILE",
+        value_name = "FILE",
+        requires = "schema_registry"
+    )]
     pub schema_registry_secret_file: Option<PathBuf>,
     /// File with the certificates (PEM) of the authorities that the registry's own is checked against
     /// [default: the public ones].
-    #[arg(long, env = "CARDEA_SCHEMA_REGISTRY_CA", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "CARDEA_SCHEMA_REGISTRY_CA",
+        value_name = "FILE",
+        requires = "schema_registry"
+    )]
     pub schema_registry_ca: Option<PathBuf>,
 }
 

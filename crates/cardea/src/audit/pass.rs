@@ -194,15 +194,20 @@ impl Pass<'_> {
         })
     }
 
-    /// Only what was retried there concerns the span.
+    /// Only what was retried there concerns the span, and deliveries that were received in it: a
+    /// record is stamped when it is written.
     fn read_raw_after(&mut self, judge: &mut Judge) -> Result<(), Failure> {
         let Some(after) = &self.span.raw_after else {
             return Ok(());
         };
         after.read(|record| {
             self.progress.inc(1);
+            let place = self.span.place_of(record);
+            if let Some(delivery) = delivery_of(record) {
+                judge.found(delivery, place);
+            }
             if header(record, records::RETRY_OF).is_some() {
-                let mapped = mapped(record, self.span.place_of(record));
+                let mapped = mapped(record, place);
                 self.take_retry(judge, record, &mapped);
             }
             Ok(())

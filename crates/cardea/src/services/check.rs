@@ -17,8 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// For so long a broker that has just started may not know of topics, nor all of a topic that is new.
 const HEARSAY: Duration = Duration::from_secs(5);
-/// With fewer copies a record counts once one of them has it.
-const COPIES_SAFE: i32 = 3;
+/// A broker that is down for the moment is not counted, so that two may be three.
+const COPIES_SAFE: i32 = 2;
 
 /// What is asked of Kafka.
 #[derive(Clone, Debug)]
@@ -36,7 +36,10 @@ impl Question {
             Ok(Ok(Ok(()))) => return Ok(()),
             Ok(Ok(Err(objection))) => {
                 warn!(%objection, "topics are checked again");
-                return self.until_known().await;
+                // Longer only if Kafka goes away meanwhile.
+                if let Ok(known) = timeout(HEARSAY * 2, self.until_known()).await {
+                    return known;
+                }
             }
             Ok(Err(fatal @ Failure::Fatal { .. })) => return Err(fatal.into()),
             Ok(Err(Failure::Unclear { .. })) | Err(_) => {
@@ -86,7 +89,7 @@ impl Question {
         if judged.copies < COPIES_SAFE {
             warn!(
                 copies = judged.copies,
-                "one broker alone acknowledges a record: a power cut there may lose it"
+                "one broker alone keeps a record: a power cut there may lose it"
             );
         }
         info!("topics are good");

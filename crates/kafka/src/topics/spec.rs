@@ -159,9 +159,18 @@ pub(super) fn min_isr(replication: i32) -> i32 {
     (replication - 1).max(1)
 }
 
+/// Fewer copies than planned are safe as long as they are as many as must have a record: fewer
+/// brokers may be lost before it cannot be written, as while a partition is being moved.
 pub(super) fn few_copies(has: i32, wants: i32) -> Option<Fault> {
-    let says = || format!("its replication is {has}, {wants} is needed");
-    (has < wants).then(|| Fault::Unsafe(says()))
+    if has >= wants {
+        return None;
+    }
+    let says = format!("its replication is {has}, {wants} is needed");
+    Some(if has >= min_isr(wants) && has > 1 {
+        Fault::Remark(says)
+    } else {
+        Fault::Unsafe(says)
+    })
 }
 
 /// Kafka gives a key another partition when there are more of them, and Cardea alone makes the
