@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn credentials(flags: &[&str]) -> Result<Option<Credentials>, ConfigError> {
-        let flags = [&["test"], flags].concat();
+        let flags = [&["test", "--schema-registry", "https://registry"], flags].concat();
         Credentials::new(&Flags::parse_from(flags).config)
     }
 
@@ -122,6 +122,20 @@ mod tests {
         assert_eq!(credentials.header().unwrap(), "Bearer second");
         std::fs::remove_file(path).unwrap();
         assert!(credentials.header().is_err());
+    }
+
+    #[test]
+    fn a_secret_without_a_registry_is_refused() {
+        for flag in ["user", "secret", "secret-file", "ca"] {
+            let flag = format!("--schema-registry-{flag}");
+            let refused = Flags::try_parse_from(["test", &flag, "sesame"])
+                .err()
+                .unwrap();
+            assert_eq!(
+                refused.kind(),
+                clap::error::ErrorKind::MissingRequiredArgument
+            );
+        }
     }
 
     #[test]
