@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use events::{CanonicalTopic, Provider, Time, Topic};
-use kafka::Cluster;
+use kafka::{Cluster, Topics};
 
 use crate::exit::setting;
 use crate::output;
@@ -82,7 +82,7 @@ async fn audit(args: &Args) -> anyhow::Result<Findings> {
     let topics = topics.chain(CanonicalTopic::ALL.map(Topic::Canonical));
     let topics = topics.chain([Topic::DeadLetters, Topic::Attempts]);
     let topics: Vec<_> = topics.map(|topic| cluster.topic(topic)).collect();
-    let retentions = kafka::retentions(&cluster, &topics).await?;
+    let retentions = Topics::new(&cluster)?.retentions(&topics).await?;
     let asked = Asked {
         now: service::clock::now().into(),
         from: args.from,

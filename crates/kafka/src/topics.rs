@@ -3,6 +3,7 @@
 mod internal;
 mod spec;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -175,6 +176,21 @@ impl Topics {
             });
         }
         Ok(findings)
+    }
+
+    /// Returns how long topics keep their records; one that keeps them for ever, or does not say, is
+    /// not among them.
+    pub async fn retentions(
+        &self,
+        names: &[String],
+    ) -> Result<BTreeMap<String, Duration>, Failure> {
+        let asked: Vec<&str> = names.iter().map(String::as_str).collect();
+        let settings = self.topic_settings(&asked).await?;
+        let retention = |(name, settings): (&String, Option<Settings>)| {
+            let millis = settings?.get("retention.ms").parse().ok()?;
+            Some((name.clone(), Duration::from_millis(millis)))
+        };
+        Ok(names.iter().zip(settings).filter_map(retention).collect())
     }
 
     /// Returns how many brokers the cluster has.
