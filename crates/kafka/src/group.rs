@@ -1,6 +1,6 @@
 //! A member of a consumer group whose rebalances wait until the worker is ready for them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tracing::{debug, warn};
@@ -266,15 +267,14 @@ impl GroupConsumer {
     }
 
     /// Returns where reading goes on, transaction markers included (kafka-rules 9).
-    pub fn position(&self, partition: &Partition) -> Option<i64> {
-        let positions = self.consumer.position().ok()?;
-        match positions
-            .find_partition(&partition.topic, partition.number)?
-            .offset()
-        {
-            Offset::Offset(offset) => Some(offset),
+    pub fn positions(&self) -> BTreeMap<Partition, i64> {
+        let positions = self.consumer.position().unwrap_or_default();
+        let known = positions.elements().into_iter();
+        let known = known.filter_map(|element| match element.offset() {
+            Offset::Offset(offset) => Some((named(&element), offset)),
             _ => None,
-        }
+        });
+        known.collect()
     }
 }
 
@@ -288,6 +288,13 @@ pub fn headers_of<'a>(
         let header = headers?.get(index);
         Some((header.key, header.value.unwrap_or_default()))
     })
+}
+
+fn named(element: &TopicPartitionListElem<'_>) -> Partition {
+    Partition {
+        topic: element.topic().into(),
+        number: element.partition(),
+    }
 }
 
 fn list(partitions: &[Partition]) -> TopicPartitionList {
@@ -362,14 +369,7 @@ impl ConsumerContext for Deferred {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let partitions: Vec<_> = list
-            .elements()
-            .iter()
-            .map(|element| Partition {
-                topic: element.topic().into(),
-                number: element.partition(),
-            })
-            .collect();
+        let partitions: Vec<_> = list.elements().iter().map(named).collect();
         if self.closing.load(Ordering::Acquire) {
             // The worker has let go of its state; nobody else will answer.
             if self.answered_closing.swap(true, Ordering::AcqRel) {

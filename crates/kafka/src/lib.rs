@@ -5,6 +5,7 @@ mod config;
 mod extent;
 mod failure;
 mod group;
+mod pace;
 mod producer;
 mod scan;
 mod stage;

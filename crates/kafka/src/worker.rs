@@ -15,14 +15,13 @@ use tracing::{debug, error, info, warn};
 use crate::config::Cluster;
 use crate::failure::Failure;
 use crate::group::{GroupConsumer, Partition, Polled, Rebalance};
+use crate::pace::{Pace, Supply};
 use crate::scan::Scanner;
 use crate::stage::{Reached, Stage};
 use crate::transactor::Transactor;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(100);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// Half of the transaction timeout, after which the broker would abort every transaction.
-const COMMIT_INTERVAL_MAX: Duration = Duration::from_secs(5);
 /// A member fenced sooner than this after it joined has a living rival.
 const FENCE_TWICE: Duration = Duration::from_secs(10);
 /// A stage that is full for so long has its partitions paused.
@@ -35,7 +34,7 @@ pub struct WorkerConfig {
     /// Static membership and transactional id: stable over restarts, unique among the living.
     pub instance: String,
     pub topics: Vec<String>,
-    /// A transaction is committed at this age at the latest; more than 5 s counts as 5 s.
+    /// Commits begin so long after one another under load; more than 5 s counts as 5 s.
     pub commit_interval: Duration,
     /// A transaction is committed at this age when no record is waiting.
     pub commit_when_dry: Duration,
@@ -86,7 +85,7 @@ pub struct Worker<S> {
     /// Partitions that are ours, but whose state and position must be rebuilt before anything else.
     stale: BTreeSet<Partition>,
     backoff: Duration,
-    began_at: Option<Instant>,
+    pace: Pace,
     full_since: Option<Instant>,
     paused: bool,
     stop: Stop,
@@ -113,6 +112,7 @@ impl<S: Stage> Worker<S> {
             GroupConsumer::join(cluster, &config.group, &config.instance, &config.topics)?;
         let out = Transactor::new(cluster, &format!("{}.{}", config.group, config.instance));
         Ok(Self {
+            pace: Pace::new(config.commit_interval, config.commit_when_dry),
             config,
             cluster: cluster.clone(),
             consumer,
@@ -122,7 +122,6 @@ impl<S: Stage> Worker<S> {
             owned: BTreeMap::new(),
             stale: BTreeSet::new(),
             backoff: BACKOFF_MIN,
-            began_at: None,
             full_since: None,
             paused: false,
             stop,
@@ -177,7 +176,7 @@ impl<S: Stage> Worker<S> {
         match self.consumer.poll(patience)? {
             Polled::Record(record) => {
                 if !self.out.is_open() {
-                    begin(&self.consumer, &mut self.out, &mut self.began_at)?;
+                    begin(&self.consumer, &mut self.out, &mut self.pace)?;
                 }
                 self.stage.take(&record, &self.out)?;
                 note(&mut self.owned, &record);
@@ -218,16 +217,14 @@ impl<S: Stage> Worker<S> {
     fn commit_if_due(&mut self, supply: Supply) -> Result<(), Failure> {
         if !self.out.is_open() {
             if self.stage.pending() {
-                begin(&self.consumer, &mut self.out, &mut self.began_at)?;
+                begin(&self.consumer, &mut self.out, &mut self.pace)?;
             }
             return Ok(());
         }
-        let age = self.began_at.map_or(Duration::ZERO, |at| at.elapsed());
-        let limit = match supply {
-            Supply::Flowing => self.config.commit_interval.min(COMMIT_INTERVAL_MAX),
-            Supply::Dry => self.config.commit_when_dry,
-        };
-        if age >= limit { self.commit() } else { Ok(()) }
+        match self.pace.is_due(supply, Instant::now()) {
+            true => self.commit(),
+            false => Ok(()),
+        }
     }
 
     /// Ends the open transaction; begins one for what the stage has left to record.
@@ -236,12 +233,15 @@ impl<S: Stage> Worker<S> {
             if !self.stage.pending() {
                 return Ok(());
             }
-            begin(&self.consumer, &mut self.out, &mut self.began_at)?;
+            begin(&self.consumer, &mut self.out, &mut self.pace)?;
         }
         let reached = self.reached();
         let offsets = self.stage.conclude(&self.out, &reached)?;
-        self.began_at = None;
-        match self.out.commit(&offsets) {
+        self.pace.end();
+        let began_at = Instant::now();
+        let ended = self.out.commit(&offsets);
+        self.pace.note_commit(began_at.elapsed());
+        match ended {
             Ok(()) => {
                 self.accept(&offsets);
                 Ok(())
@@ -264,11 +264,12 @@ impl<S: Stage> Worker<S> {
     }
 
     fn reached(&self) -> Reached {
-        let positions = self.owned.iter().filter_map(|(partition, progress)| {
-            let position = self.consumer.position(partition)?;
-            Some((partition.clone(), (progress.taken?, position)))
+        let positions = self.consumer.positions().into_iter();
+        let reached = positions.filter_map(|(partition, position)| {
+            let taken = self.owned.get(&partition)?.taken?;
+            Some((partition, (taken, position)))
         });
-        Reached(positions.collect())
+        Reached(reached.collect())
     }
 
     /// Finds out by the stable offsets whether a transaction took place (kafka-rules 3).
@@ -352,7 +353,7 @@ impl<S: Stage> Worker<S> {
     /// Begins anew with every partition: the next turns make a new producer and rebuild the state
     /// from what is committed.
     fn reassign(&mut self) {
-        self.began_at = None;
+        self.pace.end();
         self.out.discard();
         self.stale = self.owned.keys().cloned().collect();
         for partition in &self.stale {
@@ -512,13 +513,6 @@ impl<S: Stage> Worker<S> {
     }
 }
 
-/// Whether the last poll brought a record.
-#[derive(Clone, Copy)]
-enum Supply {
-    Flowing,
-    Dry,
-}
-
 /// Fails if a worker's clients refuse the cluster's settings, which fit singly but not together.
 /// Makes each once and waits for no broker.
 pub fn check_worker(cluster: &Cluster) -> Result<(), Failure> {
@@ -555,16 +549,12 @@ fn out_of_range() -> Failure {
     )
 }
 
-fn begin(
-    consumer: &GroupConsumer,
-    out: &mut Transactor,
-    began_at: &mut Option<Instant>,
-) -> Result<(), Failure> {
+fn begin(consumer: &GroupConsumer, out: &mut Transactor, pace: &mut Pace) -> Result<(), Failure> {
     let member = consumer
         .metadata()
         .ok_or_else(|| Failure::fatal("the consumer has no group"))?;
     out.begin(member)?;
-    *began_at = Some(Instant::now());
+    pace.begin(Instant::now());
     Ok(())
 }
 
