@@ -45,6 +45,7 @@ class Program:
         self.sources = stack.folder / "sources.yaml"
         self.sources.write_text(sources_yaml())
         self._stack = stack
+        self._spool = stack.folder / f"spool-{tag}"
         self._file = built()
         self._kafka = ["--brokers", brokers, "--topic-prefix", self.prefix]
 
@@ -52,6 +53,8 @@ class Program:
         """Starts a service."""
         admin = free_port()
         where = ["--admin-address", f"127.0.0.1:{admin}"]
+        if words[0] in ("all", "ingest") and "--spool-dir" not in words:
+            where += ["--spool-dir", str(self._spool)]
         argv = [str(self._file), words[0], *self._kafka, *where, *words[1:]]
         return Service(self._stack.start(log, argv), admin)
 

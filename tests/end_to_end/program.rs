@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use events::{CanonicalTopic, Event, wire};
 use serde_json::Value;
+use tempfile::TempDir;
 use testkit::{Endpoint, Isolation, Kafka, OwnedRecord, free_port, read_topic, wait_until};
 
 use crate::sender;
@@ -15,6 +16,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(90);
 /// Where a program runs; it can be started there again and again.
 pub(crate) struct Site {
     kafka: Kafka,
+    spool: TempDir,
     ingest: u16,
     console: u16,
     admin: u16,
@@ -34,6 +36,7 @@ impl Site {
     pub(crate) fn new() -> Self {
         let site = Self {
             kafka: Kafka::shared(),
+            spool: tempfile::tempdir().unwrap(),
             ingest: free_port(),
             console: free_port(),
             admin: free_port(),
@@ -114,6 +117,7 @@ impl Site {
         let mut command = Command::new(binary());
         command
             .arg(subcommand)
+            .env("CARDEA_SPOOL_DIR", self.spool.path())
             .env("CARDEA_BROKERS", self.kafka.brokers())
             .env("CARDEA_TOPIC_PREFIX", self.kafka.prefix());
         command

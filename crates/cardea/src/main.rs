@@ -14,6 +14,7 @@ mod send;
 mod services;
 mod simulate;
 mod sources;
+mod spool;
 mod subscriptions;
 mod tail;
 mod topics;
@@ -36,7 +37,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    All(services::AllArgs),
+    All(Box<services::AllArgs>),
     Ingest(services::IngestArgs),
     Normalizer(services::NormalizerArgs),
     Sink(services::SinkArgs),
@@ -48,6 +49,7 @@ enum Command {
     Tail(tail::Args),
     Audit(audit::Args),
     Quarantine(quarantine::Args),
+    Spool(spool::Args),
     Subscriptions(subscriptions::Args),
     Schemas(schemas::Args),
     Completions(completions::Args),
@@ -71,7 +73,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         .context("start the runtime")?;
     let ended = runtime.block_on(async {
         match command {
-            Command::All(args) => services::all(args).await,
+            Command::All(args) => services::all(*args).await,
             Command::Ingest(args) => services::ingest(args).await,
             Command::Normalizer(args) => services::normalizer(args).await,
             Command::Sink(args) => services::sink(args).await,
@@ -83,6 +85,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             Command::Tail(args) => tail::run(&args),
             Command::Audit(args) => audit::run(args).await,
             Command::Quarantine(args) => quarantine::run(args).await,
+            Command::Spool(args) => spool::run(args).await,
             Command::Subscriptions(args) => subscriptions::run(args).await,
             Command::Schemas(args) => schemas::run(args).await,
             Command::Completions(args) => completions::run(&args),

@@ -27,6 +27,41 @@ pub struct ReplayWindow {
     pub replay_window: Duration,
 }
 
+/// Where deliveries wait on disk; also a flag of the tools that look there.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SpoolFolder {
+    /// The folder in which accepted deliveries wait while Kafka is away; of one ingest only.
+    #[arg(
+        long,
+        env = "CARDEA_SPOOL_DIR",
+        default_value = ".cardea/spool",
+        value_name = "FOLDER"
+    )]
+    pub spool_dir: PathBuf,
+}
+
+/// How deliveries wait on disk.
+#[derive(Clone, Debug, clap::Args)]
+#[group(skip)]
+pub struct SpoolConfig {
+    #[command(flatten)]
+    pub folder: SpoolFolder,
+    /// Keep nothing on disk: while Kafka is away, deliveries are refused.
+    #[arg(long, env = "CARDEA_NO_SPOOL")]
+    pub no_spool: bool,
+    /// The most that waiting deliveries may take on disk; beyond it they are refused.
+    #[arg(long, env = "CARDEA_SPOOL_BYTES_MAX", default_value_t = 1_073_741_824,
+          value_name = "BYTES", value_parser = clap::value_parser!(u64).range(SPOOL_BYTES_MIN..))]
+    pub spool_bytes_max: u64,
+    /// How fast waiting deliveries go to Kafka when it is back, in bytes a second.
+    #[arg(long, env = "CARDEA_SPOOL_DRAIN_RATE", default_value_t = 16_777_216,
+          value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1_024..))]
+    pub spool_drain_rate: u64,
+}
+
+/// A few of the largest deliveries.
+const SPOOL_BYTES_MIN: u64 = 16_777_216;
+
 /// Flags of ingest.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -47,6 +82,8 @@ pub struct Config {
     pub body_memory_max: u32,
     #[command(flatten)]
     pub replay: ReplayWindow,
+    #[command(flatten)]
+    pub spool: SpoolConfig,
     /// Open connections; more wait until one ends.
     #[arg(long, env = "CARDEA_INGEST_CONNECTIONS_MAX", default_value_t = 20_000,
           value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
@@ -61,8 +98,8 @@ pub(crate) const BODY_BYTES_MAX: i64 = 4_000_000;
 pub(crate) struct Limits {
     pub(crate) body_bytes_max: usize,
     pub(crate) replay_window: Duration,
-    /// From a request's beginning until Kafka must have acknowledged; the rest of the 4.5 s (P4)
-    /// is for the answer.
+    /// From a request's beginning until its delivery must be durable; the rest of the 4.5 s (P4) is
+    /// for the answer.
     pub(crate) keep_within: Duration,
 }
 

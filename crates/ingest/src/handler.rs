@@ -207,6 +207,7 @@ impl From<NotKept> for Refused {
     fn from(failure: NotKept) -> Self {
         match failure {
             NotKept::Unavailable => Self::Unavailable,
+            NotKept::SpoolFull => Self::SpoolFull,
             NotKept::TooLarge => Self::TooLarge,
         }
     }

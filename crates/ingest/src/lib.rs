@@ -12,6 +12,7 @@ mod reply;
 pub mod request_log;
 mod route;
 pub mod sources;
+pub mod spooling;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +24,7 @@ use tokio::sync::Mutex as AsyncMutex;
 use tracing::{error, info};
 
 pub use admission::is_timely;
-pub use config::{Config, ReplayWindow, SourcesFile};
+pub use config::{Config, ReplayWindow, SourcesFile, SpoolConfig, SpoolFolder};
 pub use keep::RawRecord;
 pub use sources::{Source, Sources, SourcesError};
 
@@ -32,6 +33,7 @@ use config::Limits;
 use keep::{KEEP_WITHIN, Keeper};
 use metrics::IngestMetrics;
 use request_log::{RequestLog, Writer};
+use spooling::Spooling;
 
 /// Ingest, its settings checked, before any port is bound.
 #[derive(Clone, Debug)]
@@ -64,13 +66,20 @@ impl Ingest {
         let metrics = IngestMetrics::register(metrics);
         let producer = Producer::new(cluster, KEEP_WITHIN)?;
         let (request_log, log_writer) = request_log::open(cluster, &producer, &metrics);
+        let keeper = if config.spool.no_spool {
+            info!("there is no spool, deliveries are refused while kafka is away");
+            Keeper::direct(producer, cluster.clone(), metrics.clone())
+        } else {
+            let spooling = Spooling::open(&config.spool, cluster, &metrics)?;
+            Keeper::spooling(spooling, cluster.clone(), metrics.clone())
+        };
         Ok(Self {
             address: config.ingest_address,
             limits: config.limits(),
             http: config.http_limits(),
             sources: Arc::new(sources),
             room: Room::new(config.body_memory_max),
-            keeper: Keeper::new(producer, cluster.clone(), metrics.clone()),
+            keeper,
             request_log,
             log_writer: Arc::new(AsyncMutex::new(log_writer)),
             metrics,
@@ -93,6 +102,7 @@ impl Ingest {
                 Ok(())
             }
         });
+        self.keeper.start(&context.tasks);
         let first = Mutex::new(Some(listener));
         context.tasks.spawn("ingest", move || {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -113,9 +123,11 @@ impl Ingest {
 
     async fn serve(self, listener: TcpListener, shutdown: service::Shutdown) {
         let limits = self.http;
+        let keeper = self.keeper.clone();
         let router = Router::new()
             .fallback(handler::handle)
             .with_state(Arc::new(self));
         service::http::serve(listener, router, limits, shutdown).await;
+        keeper.end();
     }
 }

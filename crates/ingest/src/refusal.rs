@@ -34,6 +34,8 @@ pub(crate) enum Refused {
     },
     #[error("delivery cannot be kept")]
     Unavailable,
+    #[error("kafka is away and the spool is full")]
+    SpoolFull,
 }
 
 /// How a refusal is answered.
@@ -62,9 +64,11 @@ impl Refused {
             Self::Malformed { field, reason } => {
                 Effect::Provider(Outcome::Malformed { field, reason })
             }
-            Self::Full | Self::Unavailable => Effect::Provider(Outcome::Unavailable {
-                retry_after_s: RETRY_AFTER_S,
-            }),
+            Self::Full | Self::Unavailable | Self::SpoolFull => {
+                Effect::Provider(Outcome::Unavailable {
+                    retry_after_s: RETRY_AFTER_S,
+                })
+            }
         }
     }
 
@@ -82,6 +86,7 @@ impl Refused {
             Self::Stale => "stale",
             Self::Malformed { .. } => "malformed",
             Self::Unavailable => "unavailable",
+            Self::SpoolFull => "spool_full",
         }
     }
 }

@@ -43,19 +43,20 @@ pub enum SendError {
     TooLarge,
 }
 
+impl Written {
+    pub(crate) fn at(partition: i32, offset: i64) -> Self {
+        Self {
+            partition,
+            offset: (offset >= 0).then_some(offset),
+        }
+    }
+}
+
 impl Producer {
     /// Makes a producer; `ack_within` bounds how long a record is tried.
     pub fn new(cluster: &Cluster, ack_within: Duration) -> Result<Self, Failure> {
-        let mut config = cluster.client();
-        config
-            .set("acks", "all")
-            .set("enable.idempotence", "true")
-            .set("partitioner", "murmur2_random")
-            .set("linger.ms", "0.5")
-            .set("compression.type", "zstd")
-            .set("message.timeout.ms", ack_within.as_millis().to_string())
-            .set("message.max.bytes", RAW_BYTES_MAX.to_string())
-            .set("queue.buffering.max.kbytes", "131072");
+        let mut config = settings(cluster);
+        config.set("message.timeout.ms", ack_within.as_millis().to_string());
         let first = create(&config)?;
         Ok(Self {
             config,
@@ -75,10 +76,7 @@ impl Producer {
             Err((error, _)) => Err(error),
         };
         match ended {
-            Ok(delivered) => Ok(Written {
-                partition: delivered.partition,
-                offset: (delivered.offset >= 0).then_some(delivered.offset),
-            }),
+            Ok(delivered) => Ok(Written::at(delivered.partition, delivered.offset)),
             Err(error) => {
                 self.replace_if_fatal(producer);
                 Err(sort(&error))
@@ -107,13 +105,27 @@ impl Producer {
     }
 }
 
+/// What all producers without transactions have in common.
+pub(crate) fn settings(cluster: &Cluster) -> ClientConfig {
+    let mut config = cluster.client();
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("partitioner", "murmur2_random")
+        .set("linger.ms", "0.5")
+        .set("compression.type", "zstd")
+        .set("message.max.bytes", RAW_BYTES_MAX.to_string())
+        .set("queue.buffering.max.kbytes", "131072");
+    config
+}
+
 fn create(config: &ClientConfig) -> Result<FutureProducer, Failure> {
     config
         .create()
         .map_err(|error| Failure::of("create producer", error))
 }
 
-fn sort(error: &KafkaError) -> SendError {
+pub(crate) fn sort(error: &KafkaError) -> SendError {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => SendError::TooLarge,
         _ => SendError::Unacknowledged,

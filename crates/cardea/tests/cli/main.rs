@@ -3,6 +3,7 @@
 mod kafka;
 mod registry;
 mod shell;
+mod spool;
 
 use std::path::Path;
 use std::process::{Child, Command, Output};
@@ -14,11 +15,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// The demo sources, whose secrets are text.
 const SOURCES: &str = "deploy/local/sources.yaml";
 
-/// The program in the project's folder, with nothing of this process's environment.
+/// The program in the project's folder, with nothing of this process's environment. Tests run at
+/// once, so none has the folder's spool.
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cardea"));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     command.args(args).env_clear().current_dir(folder);
+    command.env("CARDEA_NO_SPOOL", "true");
     command
 }
 

@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use ingest::request_log::Entry;
-use ingest::{Config, Ingest, ReplayWindow, SourcesFile};
+use ingest::{Config, Ingest, ReplayWindow, SourcesFile, SpoolConfig, SpoolFolder};
 use service::{Context, OnFailure};
 use sha1::Sha1;
 use sha2::Sha256;
+use tempfile::TempDir;
 use testkit::{Isolation, Kafka, OwnedRecord};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -35,6 +37,8 @@ const SOURCES: &str = "sources:
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     pub(crate) context: Context,
+    /// Of its sources and its spool.
+    _folder: Arc<TempDir>,
 }
 
 /// An answer: its head as it came, in lower case, and its body.
@@ -56,6 +60,14 @@ pub(crate) fn config(sources: &Path) -> Config {
         replay: ReplayWindow {
             replay_window: Duration::from_secs(7 * 86_400),
         },
+        spool: SpoolConfig {
+            folder: SpoolFolder {
+                spool_dir: sources.with_file_name("spool"),
+            },
+            no_spool: false,
+            spool_bytes_max: 64 * 1_048_576,
+            spool_drain_rate: 16 * 1_048_576,
+        },
         ingest_connections_max: 100,
     }
 }
@@ -71,14 +83,34 @@ pub(crate) fn cluster(brokers: &str, prefix: &str) -> kafka::Cluster {
 
 /// Starts ingest against that Kafka.
 pub(crate) async fn ingest(brokers: &str, prefix: &str) -> Running {
+    ingest_in(&folder(), brokers, prefix, |_| {}).await
+}
+
+/// A folder with the sources, and room for the spool.
+pub(crate) fn folder() -> Arc<TempDir> {
     let folder = tempfile::tempdir().unwrap();
-    let sources = folder.path().join("sources.yaml");
-    std::fs::write(&sources, SOURCES).unwrap();
+    std::fs::write(folder.path().join("sources.yaml"), SOURCES).unwrap();
+    Arc::new(folder)
+}
+
+/// Starts ingest in a folder, with settings changed.
+pub(crate) async fn ingest_in(
+    folder: &Arc<TempDir>,
+    brokers: &str,
+    prefix: &str,
+    change: impl FnOnce(&mut Config),
+) -> Running {
+    let mut config = config(&folder.path().join("sources.yaml"));
+    change(&mut config);
     let context = Context::new(Duration::from_secs(20), OnFailure::EndProcess);
     let cluster = cluster(brokers, prefix);
-    let ingest = Ingest::prepare(&config(&sources), &cluster, &context.metrics).unwrap();
+    let ingest = Ingest::prepare(&config, &cluster, &context.metrics).unwrap();
     let address = ingest.start(&context).await.unwrap();
-    Running { address, context }
+    Running {
+        address,
+        context,
+        _folder: Arc::clone(folder),
+    }
 }
 
 /// Starts ingest against the shared Kafka, with the raw topics of these providers.
@@ -124,6 +156,16 @@ fn topic(kafka: &Kafka, provider: &str) -> String {
 impl Running {
     pub(crate) async fn post(&self, path: &str, header: &str, body: &[u8]) -> Answer {
         self.send(&request("POST", path, header, body)).await
+    }
+
+    /// The sum of a metric over all of its labels.
+    pub(crate) fn metric(&self, name: &str) -> f64 {
+        let rendered = self.context.metrics.render();
+        let lines = rendered.lines().filter_map(|line| line.strip_prefix(name));
+        let values = lines.filter(|rest| rest.starts_with([' ', '{']));
+        values
+            .map(|rest| rest.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+            .sum()
     }
 
     /// Asks it to end, as SIGTERM does, and waits until it has.

@@ -7,6 +7,7 @@ mod canary;
 mod given;
 mod handshakes;
 mod limits;
+mod own_kafka;
 mod refuses;
 mod request_log;
 mod starts;

@@ -4,6 +4,7 @@
 
 mod group;
 mod own_kafka;
+mod producer;
 mod scan;
 mod setting;
 mod topics;
