@@ -21,6 +21,7 @@ pub use config::{Cluster, Config, ConfigError, InstanceConfig};
 pub use extent::{Extent, Extents, group_offsets};
 pub use failure::Failure;
 pub use group::{GroupConsumer, Partition, Polled, Rebalance, headers_of};
+pub use pace::COMMIT_INTERVAL_MAX;
 pub use partition_of::partition_of;
 pub use patient::{NotSent, PatientProducer};
 pub use producer::{Producer, SendError, Written};

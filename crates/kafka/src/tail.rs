@@ -1,7 +1,7 @@
 //! Follows topics from a moment on, without a group and without leaving a trace in Kafka.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -13,6 +13,8 @@ use crate::failure::Failure;
 use crate::scan::fatal_only;
 
 const ASK: Duration = Duration::from_secs(10);
+const HEARSAY: Duration = Duration::from_secs(5);
+const ASK_AGAIN: Duration = Duration::from_millis(250);
 
 /// Where a [`Tail`] begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,18 +66,26 @@ impl Tail {
     }
 }
 
+/// Asks for the partitions of a topic, which must exist. A broker that has just started may not
+/// know of it yet: that there is none is believed when it is said for a while.
 pub(crate) fn partitions(reader: &BaseConsumer, topic: &str) -> Result<Vec<i32>, Failure> {
-    let metadata = reader
-        .fetch_metadata(Some(topic), ASK)
-        .map_err(|error| Failure::of("read metadata", error))?;
-    let found = metadata.topics().first();
-    let numbers: Vec<i32> = found.map_or(Vec::new(), |found| {
-        found.partitions().iter().map(|p| p.id()).collect()
-    });
-    if numbers.is_empty() {
-        return Err(missing(topic));
+    let deadline = Instant::now() + HEARSAY;
+    loop {
+        let metadata = reader
+            .fetch_metadata(Some(topic), ASK)
+            .map_err(|error| Failure::of("read metadata", error))?;
+        let found = metadata.topics().first();
+        let numbers: Vec<i32> = found.map_or(Vec::new(), |found| {
+            found.partitions().iter().map(|p| p.id()).collect()
+        });
+        if !numbers.is_empty() {
+            return Ok(numbers);
+        }
+        if Instant::now() > deadline {
+            return Err(missing(topic));
+        }
+        std::thread::sleep(ASK_AGAIN);
     }
-    Ok(numbers)
 }
 
 pub(crate) fn missing(topic: &str) -> Failure {

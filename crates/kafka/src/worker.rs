@@ -34,7 +34,7 @@ pub struct WorkerConfig {
     /// Static membership and transactional id: stable over restarts, unique among the living.
     pub instance: String,
     pub topics: Vec<String>,
-    /// Commits begin so long after one another under load; more than 5 s counts as 5 s.
+    /// Commits begin so long after one another under load; `COMMIT_INTERVAL_MAX` at most.
     pub commit_interval: Duration,
     /// A transaction is committed at this age when no record is waiting.
     pub commit_when_dry: Duration,

@@ -21,6 +21,15 @@ fn window(text: &str) -> Result<Duration, String> {
     Ok(window)
 }
 
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = service::duration::parse(text)?;
+    let max = kafka::COMMIT_INTERVAL_MAX;
+    if interval > max {
+        return Err(format!("a transaction is kept open for {max:?} at most"));
+    }
+    Ok(interval)
+}
+
 /// Flags of the normalizer.
 #[derive(Clone, Debug, clap::Args)]
 #[group(skip)]
@@ -31,6 +40,18 @@ pub struct Config {
     #[command(flatten)]
     pub dedupe: DedupeWindow,
     /// How old a transaction becomes under load; a quiet one is committed at once.
-    #[arg(long, env = "CARDEA_COMMIT_INTERVAL", default_value = "100ms", value_parser = service::duration::parse)]
+    #[arg(long, env = "CARDEA_COMMIT_INTERVAL", default_value = "100ms",
+          value_name = "TIME", value_parser = interval)]
     pub commit_interval: Duration,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_interval_that_the_broker_would_not_wait_for_is_refused() {
+        assert_eq!(interval("5s"), Ok(Duration::from_secs(5)));
+        assert!(interval("5001ms").unwrap_err().contains("5s at most"));
+    }
 }
