@@ -1,6 +1,8 @@
 //! Faults planted in a normalizer, which `cardea audit` must catch; each test first shows that the
 //! same loop without the fault goes through the same trouble and is found sound.
 
+mod spool;
+
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

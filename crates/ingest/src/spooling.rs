@@ -186,13 +186,9 @@ impl Shared {
         Arc::clone(&producer)
     }
 
-    /// Puts a new producer in the place of one that has failed for good. What that one had is
-    /// reported, goes to the spool and is drained.
+    /// Puts a new producer in the place of the one that there is, as after it has failed for good.
+    /// What that one had is reported when it is dropped, goes to the spool and is drained.
     fn renew_producer(&self) {
-        let failed = self.producer();
-        if !failed.failed() {
-            return;
-        }
         match RawProducer::new(&self.cluster, report) {
             Ok(new) => {
                 warn!("producer failed for good and was replaced");
@@ -200,7 +196,10 @@ impl Shared {
                     .producer
                     .write()
                     .unwrap_or_else(PoisonError::into_inner);
-                *producer = Arc::new(new);
+                let failed = std::mem::replace(&mut *producer, Arc::new(new));
+                drop(producer);
+                // It waits for its reports, and nobody is to wait with it.
+                drop(failed);
             }
             Err(failure) => warn!(error = %failure, "producer cannot be replaced"),
         }
@@ -269,3 +268,6 @@ impl fmt::Debug for Spooling {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

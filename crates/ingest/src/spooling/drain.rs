@@ -58,7 +58,9 @@ pub(super) fn run(shared: &Shared) {
     let mut shown = Shown::default();
     loop {
         let now = Instant::now();
-        shared.renew_producer();
+        if shared.producer().failed() {
+            shared.renew_producer();
+        }
         budget.refill(now);
         let partitions = shared.partitions();
         let mut sent = false;

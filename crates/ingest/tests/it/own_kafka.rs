@@ -150,7 +150,7 @@ async fn a_frozen_kafka_costs_no_delivery_no_order_and_makes_no_duplicate() {
     let site = Site::new();
     let ingest = site.start().await;
     let load = Load::start(&ingest);
-    for millis in [2_000, 1_600, 4_000, 2_300] {
+    for millis in [2_000, 1_600, 4_000, 13_000] {
         tokio::time::sleep(Duration::from_millis(500)).await;
         site.kafka.freeze_node(1);
         tokio::time::sleep(Duration::from_millis(millis)).await;
