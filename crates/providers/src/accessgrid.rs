@@ -53,21 +53,21 @@ pub(crate) fn sign(key: &Key) -> Headers {
 }
 
 /// A CloudEvent, as far as it matters.
-struct Envelope {
+struct Envelope<'a> {
     id: String,
     native_type: String,
     time: Option<Time>,
     /// What the event is about, and its id.
     family: Option<Family>,
     subject: Option<String>,
-    data: Fields,
+    data: Fields<'a>,
     /// Extension attributes.
-    rest: Fields,
+    rest: Fields<'a>,
 }
 
-impl Envelope {
+impl<'a> Envelope<'a> {
     /// Returns `None` for JSON that is no CloudEvent.
-    fn read(body: &[u8]) -> Result<Option<Self>, NotJson> {
+    fn read(body: &'a [u8]) -> Result<Option<Self>, NotJson> {
         let mut fields = Fields::parse(body)?;
         fields.discard(&[
             "specversion",

@@ -100,11 +100,11 @@ pub(crate) fn sign(key: &Key, body: &[u8], at: Time) -> Headers {
 const CODES: [&str; 3] = ["event", "code", "type"];
 
 /// A payload and what it is known to be.
-struct Opened {
+struct Opened<'a> {
     kind: Kind,
-    payload: Fields,
+    payload: Fields<'a>,
     /// What stood beside the payload.
-    wrapper: Fields,
+    wrapper: Fields<'a>,
 }
 
 /// The documented event codes.
@@ -137,7 +137,7 @@ impl Kind {
 
     /// Tells a bare payload by its fields: the documented sets of names are disjoint, and what else
     /// names a device is an access log, of which no field is public.
-    fn of_shape(payload: &Fields) -> Self {
+    fn of_shape(payload: &Fields<'_>) -> Self {
         let has = |name| payload.contains(name);
         if has("databaseActive") {
             Self::HealthCheck
@@ -174,16 +174,17 @@ impl Kind {
 
 /// Takes a code that stands among the fields. An access log may well have a `type` of its own, so
 /// only a documented code counts.
-fn code_beside(fields: &mut Fields) -> Option<String> {
+fn code_beside(fields: &mut Fields<'_>) -> Option<String> {
     let (name, code) = CODES.iter().find_map(|name| {
         let code = fields.text_at(&[name])?;
         Kind::of_code(&code).map(|_| (name, code))
     })?;
+    let code = code.into_owned();
     fields.discard(&[name]);
     Some(code)
 }
 
-fn open(body: &[u8], tail: &str) -> Result<Opened, NotJson> {
+fn open<'a>(body: &'a [u8], tail: &str) -> Result<Opened<'a>, NotJson> {
     let mut wrapper = Fields::parse(body)?;
     let inner = ["payload", "data"]
         .iter()
@@ -213,7 +214,7 @@ pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
 }
 
 /// Returns what an event is ordered by: the device, or the user whose card or face changed.
-fn entity(opened: &Opened) -> String {
+fn entity(opened: &Opened<'_>) -> String {
     let (kind, name) = match opened.kind {
         Kind::AccessLog | Kind::HealthCheck | Kind::DoorState | Kind::LockState => {
             ("device", "serialNumber")
@@ -229,13 +230,13 @@ fn entity(opened: &Opened) -> String {
 /// An access log may have an id. All else is told apart by content and signed time, since a door
 /// that opens, closes and opens sends equal bodies. The entity stands beside both, so that equal
 /// ids have equal ordering keys.
-fn identity(raw: &Raw<'_>, opened: &Opened, entity: &str) -> Identity {
+fn identity(raw: &Raw<'_>, opened: &Opened<'_>, entity: &str) -> Identity {
     let log = (opened.kind == Kind::AccessLog).then_some(&opened.payload);
     let log_id = log.and_then(|log| log.text_at(&["id"]));
     match (log_id, raw.signed_at) {
         (Some(id), _) => Identity::Provider {
             namespace: format!("{}/{entity}", opened.kind.code()),
-            id,
+            id: id.into_owned(),
         },
         (None, Some(at)) => Identity::Derived(vec![
             entity.as_bytes().to_vec(),
@@ -288,7 +289,7 @@ pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
     }])
 }
 
-fn card(payload: &mut Fields) -> (EventType, Body) {
+fn card(payload: &mut Fields<'_>) -> (EventType, Body) {
     let credential = CredentialRef {
         kind: Some("card".to_owned()),
         ..card_numbers(payload)
@@ -297,7 +298,7 @@ fn card(payload: &mut Fields) -> (EventType, Body) {
 }
 
 /// A face's `id` is that of its user.
-fn face(payload: &mut Fields) -> (EventType, Body) {
+fn face(payload: &mut Fields<'_>) -> (EventType, Body) {
     let credential = CredentialRef {
         kind: Some("face".to_owned()),
         ..CredentialRef::default()
@@ -305,7 +306,7 @@ fn face(payload: &mut Fields) -> (EventType, Body) {
     credential_of("id", credential, payload)
 }
 
-fn card_numbers(payload: &mut Fields) -> CredentialRef {
+fn card_numbers(payload: &mut Fields<'_>) -> CredentialRef {
     CredentialRef {
         number: payload.text("cardNumber"),
         facility_code: payload.text("facilityCode"),
@@ -313,7 +314,11 @@ fn card_numbers(payload: &mut Fields) -> CredentialRef {
     }
 }
 
-fn credential_of(user: &str, credential: CredentialRef, payload: &mut Fields) -> (EventType, Body) {
+fn credential_of(
+    user: &str,
+    credential: CredentialRef,
+    payload: &mut Fields<'_>,
+) -> (EventType, Body) {
     let action = payload.text_at(&["action"]).unwrap_or_default();
     let (event_type, change) = match action.to_ascii_lowercase().as_str() {
         "created" | "enrolled" => (EventType::CredentialCreated, Change::Created),

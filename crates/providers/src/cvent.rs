@@ -21,13 +21,12 @@ mod record;
 mod types;
 
 use events::Time;
-use serde_json::Value;
 use uuid::Uuid;
 
 use self::types::Kind;
 use crate::delivery::{Delivery, Headers, Proof, Refusal, prove};
 use crate::draft::{self, Draft, Identity, Reason, Unmappable};
-use crate::json::{self, Fields};
+use crate::json::{self, Fields, Value};
 use crate::{Answer, Handshake, Key, Outcome, Raw};
 
 const AUTHORIZATION: &str = "authorization";
@@ -46,16 +45,16 @@ pub(crate) fn sign(key: &Key) -> Headers {
     Headers::from_iter([(AUTHORIZATION, key.token())])
 }
 
-struct Envelope {
+struct Envelope<'a> {
     event_type: String,
     message_stub: String,
     message_time: Option<Time>,
-    message: Vec<Value>,
+    message: Vec<Value<'a>>,
 }
 
-impl Envelope {
+impl<'a> Envelope<'a> {
     /// Reads the body, and the path for what the body lacks.
-    fn read(tail: &str, body: &[u8]) -> Result<Self, Unmappable> {
+    fn read(tail: &str, body: &'a [u8]) -> Result<Self, Unmappable> {
         let mut fields = Fields::parse(body)?;
         let mut path = tail.rsplit('/');
         let (stub_in_path, type_in_path) = (path.next(), path.next());
@@ -109,7 +108,7 @@ pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
         message,
     } = Envelope::read(raw.tail, raw.body)?;
     let kind = Kind::of(&native_type);
-    let draft = |record: Value| {
+    let draft = |record: Value<'_>| {
         let record = record::read(kind, record.into());
         Draft {
             event_type: kind.event_type(),

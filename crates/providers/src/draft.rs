@@ -147,7 +147,7 @@ pub(crate) fn key_of(source: &str, entity: &str) -> String {
     if entity.len() > KEY_BYTES_MAX {
         return format!("{source}/{}", hex::encode(Sha256::digest(entity)));
     }
-    format!("{source}/{entity}")
+    [source, "/", entity].concat()
 }
 
 /// Joins the names of a person that came.

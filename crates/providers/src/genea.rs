@@ -51,7 +51,7 @@ pub(crate) fn sign(key: &Key, body: &[u8]) -> Headers {
     Headers::from_iter([(SIGNATURE, format!("sha1={digits}"))])
 }
 
-fn portal(payload: &mut Fields) -> Option<Portal> {
+fn portal(payload: &mut Fields<'_>) -> Option<Portal> {
     let portal = payload.within("door", |door| {
         let id = door.text("uuid")?;
         Some(Portal {
@@ -63,7 +63,7 @@ fn portal(payload: &mut Fields) -> Option<Portal> {
     portal.flatten()
 }
 
-fn controller(payload: &mut Fields) -> Option<DeviceRef> {
+fn controller(payload: &mut Fields<'_>) -> Option<DeviceRef> {
     let device = payload.within("controller", |controller| {
         let id = controller.text("uuid")?;
         Some(DeviceRef {
@@ -77,7 +77,7 @@ fn controller(payload: &mut Fields) -> Option<DeviceRef> {
     device.flatten()
 }
 
-fn site(payload: &mut Fields) -> Option<Site> {
+fn site(payload: &mut Fields<'_>) -> Option<Site> {
     payload.first_of("location");
     let site = payload.within("location", |location| Site {
         id: location.text("uuid"),
@@ -93,7 +93,7 @@ pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
 }
 
 /// Returns what an event is ordered by: the door, or else what comes nearest to one.
-fn entity(payload: &Fields) -> String {
+fn entity(payload: &Fields<'_>) -> String {
     ["door", "controller", "audit_resource", "location"]
         .iter()
         .find_map(|kind| {
@@ -107,13 +107,14 @@ fn entity(payload: &Fields) -> String {
 /// stands beside it, so that equal ids have equal ordering keys. Without a uuid, a body that names
 /// its time is told from others by its content.
 fn identity(
-    payload: &mut Fields,
+    payload: &mut Fields<'_>,
     entity: &str,
     occurred_at: Option<Time>,
     body: &[u8],
 ) -> Identity {
+    let id = payload.text("uuid");
     let event_type = payload.text_at(&["event_type"]).unwrap_or_default();
-    match (payload.text("uuid"), occurred_at) {
+    match (id, occurred_at) {
         (Some(id), _) => Identity::Provider {
             namespace: format!("{event_type}/{entity}"),
             id,
@@ -155,7 +156,7 @@ pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
 }
 
 /// Maps the actions of doors, readers and those who pass them.
-fn event(action: &str, payload: &mut Fields) -> (EventType, Body) {
+fn event(action: &str, payload: &mut Fields<'_>) -> (EventType, Body) {
     if action.starts_with(GRANTED) {
         return access::granted(payload);
     }
@@ -173,7 +174,7 @@ fn event(action: &str, payload: &mut Fields) -> (EventType, Body) {
     }
 }
 
-fn unknown(payload: &mut Fields) -> (EventType, Body) {
+fn unknown(payload: &mut Fields<'_>) -> (EventType, Body) {
     let body = Account {
         message: payload.text("event_message"),
         site: site(payload),

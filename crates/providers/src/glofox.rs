@@ -42,7 +42,7 @@ pub(crate) fn sign(key: &Key, body: &[u8]) -> Headers {
 }
 
 /// Parses a body; what is no object has no fields.
-fn parse(body: &[u8]) -> Result<Fields, NotJson> {
+fn parse(body: &[u8]) -> Result<Fields<'_>, NotJson> {
     Ok(Fields::parse(body)?.lower_cased())
 }
 
@@ -86,7 +86,7 @@ struct Envelope {
 }
 
 impl Envelope {
-    fn read(fields: &mut Fields) -> Result<Self, Unmappable> {
+    fn read(fields: &mut Fields<'_>) -> Result<Self, Unmappable> {
         let native_type = native_type(fields).ok_or_else(|| unknown_envelope("type"))?;
         fields.discard(&["type"]);
         let ids = fields.within("metadata", |metadata| {
@@ -102,7 +102,7 @@ impl Envelope {
     }
 }
 
-fn native_type(envelope: &Fields) -> Option<String> {
+fn native_type(envelope: &Fields<'_>) -> Option<String> {
     let text = envelope.text_at(&["type"])?;
     let native_type = text.trim_end_matches([',', ' ']);
     (!native_type.is_empty()).then(|| native_type.to_owned())
@@ -115,7 +115,7 @@ pub(crate) fn ordering_key(delivery: &Delivery) -> Result<String, Refusal> {
 
 /// Returns what an event is ordered by: the member where it is about one, else the booking,
 /// membership and so on, which Glofox changes one at a time. No such id: the source.
-fn entity(envelope: &Fields) -> String {
+fn entity(envelope: &Fields<'_>) -> String {
     let (domain, _) = type_parts(&native_type(envelope).unwrap_or_default());
     let (kind, id) = match domain.as_str() {
         "MEMBER_ACCESS_INFO" | "EAGREEMENT" => ("user", "user_id"),
@@ -184,7 +184,11 @@ fn unknown_envelope(field: &str) -> Unmappable {
 }
 
 /// Maps a delivery; only a member with barcode and fob has more than one body.
-fn event(native_type: &str, payload: &mut Fields, site: Option<Site>) -> (EventType, Vec<Body>) {
+fn event(
+    native_type: &str,
+    payload: &mut Fields<'_>,
+    site: Option<Site>,
+) -> (EventType, Vec<Body>) {
     let (domain, verb) = type_parts(native_type);
     if domain == "PUSH_NOTIFICATION" {
         // A letter to persons: its text is nobody else's.
@@ -201,7 +205,7 @@ fn event(native_type: &str, payload: &mut Fields, site: Option<Site>) -> (EventT
 fn changed(
     domain: &str,
     verb: Verb,
-    payload: &mut Fields,
+    payload: &mut Fields<'_>,
     site: Option<Site>,
 ) -> (EventType, Body) {
     match domain {
@@ -220,7 +224,7 @@ fn changed(
 }
 
 /// A member's barcode, then the fob: each is a credential of its own. Without any, the member alone.
-fn access_info(verb: Verb, payload: &mut Fields, site: Option<Site>) -> (EventType, Vec<Body>) {
+fn access_info(verb: Verb, payload: &mut Fields<'_>, site: Option<Site>) -> (EventType, Vec<Body>) {
     let event_type = match verb {
         Verb::Created => EventType::CredentialCreated,
         Verb::Updated => EventType::CredentialUpdated,
@@ -257,7 +261,7 @@ fn credential((kind, number): (&str, String)) -> CredentialRef {
 }
 
 /// A member or a lead. A member who leaves is updated to `active: false`.
-fn member(verb: Verb, payload: &mut Fields, site: Option<Site>) -> (EventType, Body) {
+fn member(verb: Verb, payload: &mut Fields<'_>, site: Option<Site>) -> (EventType, Body) {
     let event_type = match verb {
         Verb::Created => EventType::PersonCreated,
         Verb::Updated => EventType::PersonUpdated,
@@ -277,7 +281,7 @@ fn member(verb: Verb, payload: &mut Fields, site: Option<Site>) -> (EventType, B
     (event_type, Body::Credential(body))
 }
 
-fn person(payload: &mut Fields) -> Option<Person> {
+fn person(payload: &mut Fields<'_>) -> Option<Person> {
     let id = payload.text("user_id")?;
     Some(Person {
         id: Some(id),
@@ -289,7 +293,7 @@ fn person(payload: &mut Fields) -> Option<Person> {
 fn account(
     domain: &str,
     verb: Option<Verb>,
-    payload: &mut Fields,
+    payload: &mut Fields<'_>,
     site: Option<Site>,
 ) -> (EventType, Body) {
     let body = Account {

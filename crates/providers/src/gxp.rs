@@ -105,16 +105,16 @@ pub(crate) fn sign(tail: &str, key: &Key, body: &[u8]) -> Headers {
 }
 
 /// A body that is taken: its required fields are there.
-enum Message {
-    GatewayStatus(GatewayStatus),
-    AccessEvent(AccessEvent),
-    Cvent(CventEvent),
-    AttendeeSync(AttendeeSync),
-    Outgoing(Outgoing),
+enum Message<'a> {
+    GatewayStatus(GatewayStatus<'a>),
+    AccessEvent(AccessEvent<'a>),
+    Cvent(CventEvent<'a>),
+    AttendeeSync(AttendeeSync<'a>),
+    Outgoing(Outgoing<'a>),
 }
 
-impl Message {
-    fn read(tail: &str, fields: Fields) -> Result<Self, Refusal> {
+impl<'a> Message<'a> {
+    fn read(tail: &str, fields: Fields<'a>) -> Result<Self, Refusal> {
         Ok(match Endpoint::of(tail) {
             Endpoint::GatewayStatus => Self::GatewayStatus(GatewayStatus::read(fields)?),
             Endpoint::AccessEvent => Self::AccessEvent(AccessEvent::read(fields)?),
@@ -158,7 +158,7 @@ pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
 }
 
 /// Takes a field without which the endpoint documents a 400.
-fn required(fields: &mut Fields, field: &'static str) -> Result<String, Refusal> {
+fn required(fields: &mut Fields<'_>, field: &'static str) -> Result<String, Refusal> {
     let text = fields.text(field).ok_or(missing(field))?;
     bounded(field, text)
 }
@@ -182,7 +182,7 @@ fn missing(field: &'static str) -> Refusal {
 }
 
 /// Reads what GxP calls an attendee; nothing of one is `None`.
-fn person(fields: &mut Fields, id: Option<String>) -> Option<Person> {
+fn person(fields: &mut Fields<'_>, id: Option<String>) -> Option<Person> {
     let person = Person {
         id,
         name: full_name(fields.text("first_name"), fields.text("last_name")),

@@ -1,52 +1,17 @@
 //! Tolerant reading of JSON bodies: what has an unexpected type is absent, never an error.
 
+mod shown;
+mod value;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use events::Time;
-use serde_json::{Map, Value};
+
+use shown::presentable;
+pub(crate) use value::Value;
 
 use crate::{Reason, Refusal, Unmappable};
-
-/// Names of fields, in lower case and without separators, which no attribute shows at any depth:
-/// what names or reaches a person, and what would open a door. The list knows what the providers
-/// are known to send; a field with any other name passes, and with it whatever it holds.
-const WITHHELD: [&str; 31] = [
-    "accesstoken",
-    "address",
-    "appleuserid",
-    "barcode",
-    "birth",
-    "birthdate",
-    "cardnumber",
-    "contactemail",
-    "credentialvalue",
-    "dateofbirth",
-    "email",
-    "emailaddress",
-    "emergencycontact",
-    "filedata",
-    "firstname",
-    "fobid",
-    "fullname",
-    "gender",
-    "imageurl",
-    "lastname",
-    "password",
-    "phone",
-    "phonenumber",
-    "pin",
-    "secret",
-    "tagid",
-    "taxid",
-    "token",
-    "useravatarurl",
-    "useremail",
-    "username",
-];
-
-/// No name among them is longer.
-const WITHHELD_BYTES_MAX: usize = 16;
 
 /// A body that is no JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,8 +37,17 @@ impl From<NotJson> for Refusal {
 
 /// Parses a body. NUL characters, which Glofox is known to send, are skipped here and nowhere else:
 /// the proof covers them. Nesting deeper than 128 is not JSON.
-pub(crate) fn parse(body: &[u8]) -> Result<Value, NotJson> {
-    serde_json::from_slice(&without_nul(body)).map_err(|_| NotJson)
+pub(crate) fn parse(body: &[u8]) -> Result<Value<'_>, NotJson> {
+    // With one, a body is no JSON: only then is it looked for.
+    read(body).or_else(|NotJson| match without_nul(body) {
+        Cow::Borrowed(_) => Err(NotJson),
+        Cow::Owned(body) => read(&body).map(Value::into_owned),
+    })
+}
+
+fn read(body: &[u8]) -> Result<Value<'_>, NotJson> {
+    let text = std::str::from_utf8(body).map_err(|_| NotJson)?;
+    serde_json::from_str(text).map_err(|_| NotJson)
 }
 
 /// Tells whether a body is JSON by the grammar of RFC 8259, but holds what cannot be read here: half
@@ -82,7 +56,7 @@ pub(crate) fn is_lawful_but_unreadable(body: &[u8]) -> bool {
     let body = without_nul(body);
     let lawful = std::str::from_utf8(&body)
         .is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok());
-    lawful && serde_json::from_slice::<Value>(&body).is_err()
+    lawful && read(&body).is_err()
 }
 
 fn without_nul(body: &[u8]) -> Cow<'_, [u8]> {
@@ -93,16 +67,17 @@ fn without_nul(body: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// The fields of an object that are not read yet. Each reader takes its field out if it has the
-/// type asked for; what is left at the end becomes attributes.
+/// The fields of an object that are not read yet, by name; of equal names the last counts. Each
+/// reader takes its field out if it has the type asked for; what is left at the end becomes
+/// attributes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Fields(Map<String, Value>);
+pub(crate) struct Fields<'a>(Vec<(Cow<'a, str>, Value<'a>)>);
 
 /// Anything but an object has no fields.
-impl From<Value> for Fields {
-    fn from(value: Value) -> Self {
+impl<'a> From<Value<'a>> for Fields<'a> {
+    fn from(value: Value<'a>) -> Self {
         match value {
-            Value::Object(fields) => Self(fields),
+            Value::Object(fields) => fields,
             Value::Null
             | Value::Bool(_)
             | Value::Number(_)
@@ -112,35 +87,60 @@ impl From<Value> for Fields {
     }
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Parses a body.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, NotJson> {
+    pub(crate) fn parse(body: &'a [u8]) -> Result<Self, NotJson> {
         parse(body).map(Self::from)
+    }
+
+    fn of(mut fields: Vec<(Cow<'a, str>, Value<'a>)>) -> Self {
+        fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+        fields.dedup_by(|later, earlier| {
+            let same = later.0 == earlier.0;
+            if same {
+                std::mem::swap(later, earlier);
+            }
+            same
+        });
+        Self(fields)
     }
 
     /// Turns all names into lower case, at every depth.
     pub(crate) fn lower_cased(self) -> Self {
-        Self(lower_cased(self.0))
+        let fields = self.0.into_iter().map(|(mut name, value)| {
+            if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+                name.to_mut().make_ascii_lowercase();
+            }
+            (name, lower_cased(value))
+        });
+        Self::of(fields.collect())
     }
 
     pub(crate) fn contains(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.position(name).is_some()
     }
 
     /// Reads a text without taking it, at the end of a path of names; an array counts as its first
     /// element.
-    pub(crate) fn text_at(&self, path: &[&str]) -> Option<String> {
+    pub(crate) fn text_at(&self, path: &[&str]) -> Option<Cow<'_, str>> {
         let (first, rest) = path.split_first()?;
-        let mut value = self.0.get(*first)?;
+        let mut value = self.get(first)?;
         for name in rest {
-            value = value.get(0).unwrap_or(value).get(name)?;
+            value = match value {
+                Value::Array(elements) => elements.first()?,
+                value => value,
+            };
+            let Value::Object(fields) = value else {
+                return None;
+            };
+            value = fields.get(name)?;
         }
         text_of(value)
     }
 
     /// Takes a string that is not empty, or a whole number as text.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        self.take(name, text_of)
+        self.take(name, |value| text_of(value).map(Cow::into_owned))
     }
 
     /// Takes a truth value.
@@ -165,7 +165,7 @@ impl Fields {
     }
 
     /// Takes an array; there is none where the field is absent or no array.
-    pub(crate) fn list(&mut self, name: &str) -> Vec<Value> {
+    pub(crate) fn list(&mut self, name: &str) -> Vec<Value<'a>> {
         match self.remove_if(name, Value::is_array) {
             Some(Value::Array(values)) => values,
             _ => Vec::new(),
@@ -179,30 +179,35 @@ impl Fields {
 
     /// Reads within an object; what is not read of it stays here.
     pub(crate) fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        let mut inner = self.object(name)?;
-        let read = read(&mut inner);
-        if !inner.0.is_empty() {
-            self.0.insert(name.to_owned(), Value::Object(inner.0));
+        let at = self.position(name)?;
+        let Value::Object(inner) = &mut self.0[at].1 else {
+            return None;
+        };
+        let read = read(inner);
+        if inner.0.is_empty() {
+            self.0.remove(at);
         }
         Some(read)
     }
 
     /// Puts the first element in the place of an array.
     pub(crate) fn first_of(&mut self, name: &str) {
-        if let Some(Value::Array(elements)) = self.0.get_mut(name) {
-            let first = elements.drain(..).next().unwrap_or_default();
-            self.0.insert(name.to_owned(), first);
+        if let Some(at) = self.position(name)
+            && let Value::Array(elements) = &mut self.0[at].1
+        {
+            let first = elements.drain(..).next();
+            self.0[at].1 = first.unwrap_or_default();
         }
     }
 
     /// Drops fields on purpose.
     pub(crate) fn discard(&mut self, names: &[&str]) {
-        self.0.retain(|name, _| !names.contains(&name.as_str()));
+        self.0.retain(|(name, _)| !names.contains(&&**name));
     }
 
     /// Drops all other fields.
     pub(crate) fn keep(&mut self, names: &[&str]) {
-        self.0.retain(|name, _| names.contains(&name.as_str()));
+        self.0.retain(|(name, _)| names.contains(&&**name));
     }
 
     /// Turns what is left into attributes: texts as they are, all else as compact JSON. Nulls,
@@ -213,95 +218,69 @@ impl Fields {
                 return None;
             }
             let text = match value {
-                Value::String(text) => text,
-                value => value.to_string(),
+                Value::String(text) => text.into_owned(),
+                value => serde_json::to_string(&value).expect("names of fields are strings"),
             };
-            Some((name, text))
+            Some((name.into_owned(), text))
         });
         kept.collect()
     }
 
-    fn remove_if(&mut self, name: &str, fits: fn(&Value) -> bool) -> Option<Value> {
-        if fits(self.0.get(name)?) {
-            self.0.remove(name)
-        } else {
-            None
-        }
+    fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(known, _)| known == name)
+    }
+
+    fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.position(name).map(|at| &self.0[at].1)
+    }
+
+    fn remove_if(&mut self, name: &str, fits: fn(&Value<'a>) -> bool) -> Option<Value<'a>> {
+        let at = self.position(name)?;
+        fits(&self.0[at].1).then(|| self.0.remove(at).1)
     }
 
     /// Takes a field out if `read` finds in it what it looks for.
-    fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Option<T> {
-        let read = read(self.0.get(name)?)?;
-        self.0.remove(name);
+    fn take<T>(&mut self, name: &str, read: impl FnOnce(&Value<'a>) -> Option<T>) -> Option<T> {
+        let at = self.position(name)?;
+        let read = read(&self.0[at].1)?;
+        self.0.remove(at);
         Some(read)
     }
 }
 
-fn text_of(value: &Value) -> Option<String> {
+fn text_of<'v>(value: &'v Value<'_>) -> Option<Cow<'v, str>> {
     match value {
-        Value::String(text) => Some(text.replace('\0', "")).filter(|text| !text.is_empty()),
-        // Rounded: two large ids would become one.
-        Value::Number(number) if number.is_f64() => None,
-        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => {
+            let text = match text {
+                // Only an escape can have brought a NUL, and what holds escapes is not borrowed.
+                Cow::Owned(text) if text.contains('\0') => Cow::Owned(text.replace('\0', "")),
+                text => Cow::Borrowed(&**text),
+            };
+            Some(text).filter(|text| !text.is_empty())
+        }
+        // No float: as it is rounded, two large ids would become one.
+        Value::Number(number) => {
+            let positive = number.as_u64().map(|whole| whole.to_string());
+            let text = positive.or_else(|| Some(number.as_i64()?.to_string()));
+            text.map(Cow::Owned)
+        }
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-fn lower_cased(fields: Map<String, Value>) -> Map<String, Value> {
-    fn value_lower_cased(value: Value) -> Value {
-        match value {
-            Value::Object(fields) => Value::Object(lower_cased(fields)),
-            Value::Array(values) => values.into_iter().map(value_lower_cased).collect(),
-            plain => plain,
-        }
-    }
-    fields
-        .into_iter()
-        .map(|(name, value)| (name.to_ascii_lowercase(), value_lower_cased(value)))
-        .collect()
-}
-
-/// Takes out of a field what may not be shown; tells whether anything is left.
-fn presentable(name: &str, value: &mut Value) -> bool {
-    if withheld(name) {
-        return false;
-    }
+fn lower_cased(value: Value<'_>) -> Value<'_> {
     match value {
-        Value::Null => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Bool(_) | Value::Number(_) => true,
-        Value::Array(values) => {
-            values.retain_mut(|value| presentable("", value));
-            !values.is_empty()
-        }
-        Value::Object(fields) => {
-            fields.retain(|name, value| presentable(name, value));
-            !fields.is_empty()
-        }
+        Value::Object(fields) => Value::Object(fields.lower_cased()),
+        Value::Array(values) => Value::Array(values.into_iter().map(lower_cased).collect()),
+        plain => plain,
     }
-}
-
-/// Tells whether a name is one of [`WITHHELD`], without allocating: each field of a body is asked.
-fn withheld(name: &str) -> bool {
-    let mut plain_name = [0; WITHHELD_BYTES_MAX];
-    let mut length = 0;
-    for c in name.chars().filter(|c| c.is_alphanumeric()) {
-        let (Ok(byte), true) = (u8::try_from(c), length < WITHHELD_BYTES_MAX) else {
-            return false;
-        };
-        plain_name[length] = byte.to_ascii_lowercase();
-        length += 1;
-    }
-    let plain_name = &plain_name[..length];
-    let found = WITHHELD.binary_search_by(|withheld| withheld.as_bytes().cmp(plain_name));
-    found.is_ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn fields(text: &str) -> Fields {
+    fn fields(text: &str) -> Fields<'_> {
         Fields::parse(text.as_bytes()).unwrap()
     }
 
@@ -365,20 +344,6 @@ mod tests {
     }
 
     #[test]
-    fn every_withheld_name_is_found_however_it_is_spelt() {
-        assert!(WITHHELD.is_sorted());
-        for name in WITHHELD {
-            assert!(withheld(name), "{name}");
-            assert!(
-                withheld(&format!("_{}", name.to_ascii_uppercase())),
-                "{name}"
-            );
-            assert!(!withheld(&format!("{name}é")), "{name}");
-        }
-        assert!(!withheld("emergency_contacts_of_all") && !withheld("") && !withheld("ﬁrstname"));
-    }
-
-    #[test]
     fn the_first_element_stands_for_an_array() {
         let mut fields = fields(r#"{"location":[{"uuid":"l"}],"none":[]}"#);
         assert_eq!(fields.text_at(&["location", "uuid"]).as_deref(), Some("l"));
@@ -396,6 +361,22 @@ mod tests {
         assert_eq!(fields.time("at"), None);
         let at = fields.time_utc("at").unwrap();
         assert_eq!(at.to_string(), "2026-01-01T00:00:00.123456Z");
+    }
+
+    #[test]
+    fn of_equal_names_the_last_counts() {
+        let mut fields = fields(r#"{"a":"1","b":{"x":1,"x":2},"a":"2","a":"3"}"#);
+        assert_eq!(fields.text("a").as_deref(), Some("3"));
+        let expected = BTreeMap::from([("b".to_owned(), r#"{"x":2}"#.to_owned())]);
+        assert_eq!(fields.attributes(), expected);
+    }
+
+    #[test]
+    fn texts_are_borrowed_unless_they_hold_escapes() {
+        let value = parse(br#"{"a":"plain","b":"line\nbreak"}"#).unwrap();
+        let fields = Fields::from(value).0;
+        assert!(matches!(fields[0].1, Value::String(Cow::Borrowed("plain"))));
+        assert!(matches!(&fields[1].1, Value::String(Cow::Owned(text)) if text == "line\nbreak"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::json::Fields;
 pub(super) fn pass(
     change: Change,
     id: Option<String>,
-    mut data: Fields,
+    mut data: Fields<'_>,
 ) -> (Body, BTreeMap<String, String>) {
     let [protocol, site_code, status] = data
         .within("details", |issued| {
@@ -52,14 +52,14 @@ pub(super) fn pass(
 }
 
 /// Reads the one device of the first generation or the many of the second.
-fn devices(data: &mut Fields) -> Vec<BTreeMap<&'static str, String>> {
+fn devices(data: &mut Fields<'_>) -> Vec<BTreeMap<&'static str, String>> {
     let one = data.object("device");
     let many = data.list("devices").into_iter().map(Fields::from);
     one.into_iter().chain(many).map(device).collect()
 }
 
 /// Names what is shown of a device: the rest of it is what the card's chip holds.
-fn device(mut device: Fields) -> BTreeMap<&'static str, String> {
+fn device(mut device: Fields<'_>) -> BTreeMap<&'static str, String> {
     let fields = [
         ("id", device.text("id")),
         ("platform", device.text("platform")),
@@ -99,7 +99,7 @@ pub(super) fn administration(
     change: Change,
     family: Family,
     id: Option<String>,
-    mut data: Fields,
+    mut data: Fields<'_>,
 ) -> (Body, BTreeMap<String, String>) {
     let resource = Resource {
         kind: family.resource().to_owned(),

@@ -1,5 +1,7 @@
 //! Entries of Alocity's access log. Their fields are guessed, their results documented.
 
+use std::borrow::Cow;
+
 use events::{
     Access, Body, CredentialRef, Decision, DenyReason, Device, EventType, Portal, PortalMode, Time,
 };
@@ -42,13 +44,14 @@ impl Result {
     }
 }
 
-pub(super) fn time(log: &mut Fields) -> Option<Time> {
+pub(super) fn time(log: &mut Fields<'_>) -> Option<Time> {
     TIMES.iter().find_map(|name| log.time_utc(name))
 }
 
-pub(super) fn map(log: &mut Fields) -> (EventType, Body) {
+pub(super) fn map(log: &mut Fields<'_>) -> (EventType, Body) {
     // The result stays an attribute: it tells a doorbell from a result that is not documented.
     let result_raw = RESULTS.iter().find_map(|name| log.text_at(&[name]));
+    let result_raw = result_raw.map(Cow::into_owned);
     let (event_type, decision, deny_reason) =
         match Result::parse(result_raw.as_deref().unwrap_or_default()) {
             Result::Granted => (EventType::AccessGranted, Decision::Granted, None),
@@ -73,7 +76,11 @@ pub(super) fn map(log: &mut Fields) -> (EventType, Body) {
     (event_type, Body::Access(body))
 }
 
-fn lockdown(mode: PortalMode, state_raw: Option<String>, log: &mut Fields) -> (EventType, Body) {
+fn lockdown(
+    mode: PortalMode,
+    state_raw: Option<String>,
+    log: &mut Fields<'_>,
+) -> (EventType, Body) {
     let (portal, device) = door(log);
     let body = Device {
         portal: portal.map(|portal| Portal { mode, ..portal }),

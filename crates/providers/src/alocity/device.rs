@@ -5,7 +5,7 @@ use events::{Body, Device, DeviceRef, EventType, LockState, PhysicalState, Porta
 use crate::json::Fields;
 
 /// A health check; an empty address means that the connection's state changed.
-pub(super) fn health(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn health(payload: &mut Fields<'_>) -> (EventType, Body) {
     let ip_address = payload.text("ipAddress");
     let connected = payload.flag("isConnected");
     let event_type = match (&ip_address, connected) {
@@ -24,7 +24,7 @@ pub(super) fn health(payload: &mut Fields) -> (EventType, Body) {
     (event_type, Body::Device(body))
 }
 
-pub(super) fn door_state(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn door_state(payload: &mut Fields<'_>) -> (EventType, Body) {
     let state_raw = payload.text("doorState");
     let word = state_raw
         .as_deref()
@@ -46,7 +46,7 @@ pub(super) fn door_state(payload: &mut Fields) -> (EventType, Body) {
     (event_type, Body::Device(body))
 }
 
-pub(super) fn lock_state(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn lock_state(payload: &mut Fields<'_>) -> (EventType, Body) {
     let state_raw = payload.text("lockState");
     let word = state_raw
         .as_deref()
@@ -69,7 +69,7 @@ pub(super) fn lock_state(payload: &mut Fields) -> (EventType, Body) {
 }
 
 /// Takes the serial number, which names the device and its door.
-pub(super) fn door(payload: &mut Fields) -> (Option<Portal>, Option<DeviceRef>) {
+pub(super) fn door(payload: &mut Fields<'_>) -> (Option<Portal>, Option<DeviceRef>) {
     let device = device(payload);
     let portal = device.as_ref().map(|device| Portal {
         id: device.id.clone(),
@@ -78,7 +78,7 @@ pub(super) fn door(payload: &mut Fields) -> (Option<Portal>, Option<DeviceRef>) 
     (portal, device)
 }
 
-fn device(payload: &mut Fields) -> Option<DeviceRef> {
+fn device(payload: &mut Fields<'_>) -> Option<DeviceRef> {
     let serial = payload.text("serialNumber")?;
     Some(DeviceRef {
         id: serial.clone(),

@@ -40,7 +40,7 @@ const SHOWN: [&str; 13] = [
     "updatedDate",
 ];
 
-pub(super) fn read(kind: Kind, mut fields: Fields) -> Record {
+pub(super) fn read(kind: Kind, mut fields: Fields<'_>) -> Record {
     let attributes = shown(&mut fields);
     let person = person(&mut fields, attributes.get("contactStub").cloned());
     let event_name = fields
@@ -87,7 +87,7 @@ pub(super) fn read(kind: Kind, mut fields: Fields) -> Record {
 }
 
 /// Takes texts and truth values; an empty text means that there is none.
-fn shown(fields: &mut Fields) -> BTreeMap<String, String> {
+fn shown(fields: &mut Fields<'_>) -> BTreeMap<String, String> {
     let mut value = |field: &str| {
         let text = fields.text(field);
         text.or_else(|| Some(fields.flag(field)?.to_string()))
@@ -99,7 +99,7 @@ fn shown(fields: &mut Fields) -> BTreeMap<String, String> {
 }
 
 /// The substitution record spells names with underscores, the others do not.
-fn person(fields: &mut Fields, id: Option<String>) -> Option<Person> {
+fn person(fields: &mut Fields<'_>, id: Option<String>) -> Option<Person> {
     let mut either = |one, other| fields.text(one).or_else(|| fields.text(other));
     let first_name = either("firstName", "first_name");
     let last_name = either("lastName", "last_name");

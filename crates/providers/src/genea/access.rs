@@ -6,7 +6,7 @@ use super::{controller, portal, site};
 use crate::draft::{Reason, Unmappable};
 use crate::json::Fields;
 
-pub(super) fn granted(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn granted(payload: &mut Fields<'_>) -> (EventType, Body) {
     let access = Access {
         decision: Decision::Granted,
         ..access(payload)
@@ -14,7 +14,7 @@ pub(super) fn granted(payload: &mut Fields) -> (EventType, Body) {
     (EventType::AccessGranted, Body::Access(access))
 }
 
-pub(super) fn denied(suffix: &str, payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn denied(suffix: &str, payload: &mut Fields<'_>) -> (EventType, Body) {
     let access = Access {
         decision: Decision::Denied,
         deny_reason: Some(deny_reason(suffix)),
@@ -24,7 +24,7 @@ pub(super) fn denied(suffix: &str, payload: &mut Fields) -> (EventType, Body) {
     (EventType::AccessDenied, Body::Access(access))
 }
 
-fn access(payload: &mut Fields) -> Access {
+fn access(payload: &mut Fields<'_>) -> Access {
     Access {
         portal: portal(payload),
         device: controller(payload),
@@ -64,7 +64,9 @@ fn deny_reason(suffix: &str) -> DenyReason {
 
 /// Maps what is known of the older payload, which has no type; without its message there is no
 /// envelope that we know.
-pub(super) fn fragment(payload: &mut Fields) -> Result<(String, (EventType, Body)), Unmappable> {
+pub(super) fn fragment(
+    payload: &mut Fields<'_>,
+) -> Result<(String, (EventType, Body)), Unmappable> {
     let message = payload.text("event_message").ok_or_else(|| Unmappable {
         reason: Reason::UnknownEnvelope,
         detail: "`event_type`, `event_action` and `event_message` are missing".to_owned(),
@@ -91,7 +93,7 @@ pub(super) fn fragment(payload: &mut Fields) -> Result<(String, (EventType, Body
     Ok((message, (EventType::AccessGranted, Body::Access(access))))
 }
 
-fn person(payload: &mut Fields) -> Option<Person> {
+fn person(payload: &mut Fields<'_>) -> Option<Person> {
     let person = payload.within("actor", |actor| Person {
         id: actor.text("user_uuid"),
         name: actor.text("user_name"),
@@ -101,7 +103,7 @@ fn person(payload: &mut Fields) -> Option<Person> {
     (person != Person::default()).then_some(person)
 }
 
-fn card(payload: &mut Fields) -> Option<CredentialRef> {
+fn card(payload: &mut Fields<'_>) -> Option<CredentialRef> {
     payload.within("card", |card| CredentialRef {
         id: card.text("uuid"),
         kind: card.text("type"),

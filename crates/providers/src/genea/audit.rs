@@ -10,7 +10,7 @@ use crate::json::Fields;
 
 /// Maps an entry of the audit log by the resource that changed. The message names persons and
 /// cards, so it is kept in the audit entry only, which has a field for it.
-pub(super) fn map(action: &str, payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn map(action: &str, payload: &mut Fields<'_>) -> (EventType, Body) {
     let resource = payload.within("audit_resource", |resource| Resource {
         kind: resource.text("type").unwrap_or_default(),
         id: resource.text("uuid").or_else(|| resource.text("id")),
@@ -74,7 +74,7 @@ fn subject(Resource { kind, id, name }: Resource) -> Credential {
     subject
 }
 
-fn actor(payload: &mut Fields) -> Option<Actor> {
+fn actor(payload: &mut Fields<'_>) -> Option<Actor> {
     payload.within("actor", |actor| Actor {
         kind: actor.text("type"),
         id: actor.text("user_uuid"),

@@ -6,7 +6,7 @@ use super::{controller, portal, site};
 use crate::json::Fields;
 
 /// The sensor's action is the same for both alarms; the additional information tells them apart.
-pub(super) fn alarm(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn alarm(payload: &mut Fields<'_>) -> (EventType, Body) {
     let forced = now("Forced Open State", payload);
     let held = now("Held Open State", payload);
     let (event_type, alarm) = match (forced, held) {
@@ -23,7 +23,7 @@ pub(super) fn alarm(payload: &mut Fields) -> (EventType, Body) {
 }
 
 /// Reads `Prior : Yes, Current : No`.
-fn now(state: &str, payload: &Fields) -> bool {
+fn now(state: &str, payload: &Fields<'_>) -> bool {
     let text = payload.text_at(&["additional_info", state]);
     let text = text.unwrap_or_default().to_ascii_lowercase();
     let current = text
@@ -32,7 +32,7 @@ fn now(state: &str, payload: &Fields) -> bool {
     current.trim_matches([' ', ':']) == "yes"
 }
 
-pub(super) fn secured(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn secured(payload: &mut Fields<'_>) -> (EventType, Body) {
     let body = Device {
         alarm: Alarm::Normal,
         ..device(payload)
@@ -40,12 +40,12 @@ pub(super) fn secured(payload: &mut Fields) -> (EventType, Body) {
     (EventType::PortalSecured, Body::Device(body))
 }
 
-pub(super) fn unlocked(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn unlocked(payload: &mut Fields<'_>) -> (EventType, Body) {
     let remote = (EventType::PortalUnlocked, LockState::Unlocked);
     mode(PortalMode::Unlocked, remote, payload)
 }
 
-pub(super) fn card_only(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn card_only(payload: &mut Fields<'_>) -> (EventType, Body) {
     let remote = (EventType::PortalLocked, LockState::Locked);
     mode(PortalMode::CardOnly, remote, payload)
 }
@@ -54,7 +54,7 @@ pub(super) fn card_only(payload: &mut Fields) -> (EventType, Body) {
 fn mode(
     mode: PortalMode,
     remote: (EventType, LockState),
-    payload: &mut Fields,
+    payload: &mut Fields<'_>,
 ) -> (EventType, Body) {
     let actor = payload.text_at(&["actor", "type"]);
     let (event_type, lock_state) = match actor.as_deref() {
@@ -70,7 +70,7 @@ fn mode(
     (event_type, Body::Device(body))
 }
 
-pub(super) fn quick_grant(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn quick_grant(payload: &mut Fields<'_>) -> (EventType, Body) {
     let body = Device {
         state_raw: payload.text("event_message"),
         ..device(payload)
@@ -78,7 +78,7 @@ pub(super) fn quick_grant(payload: &mut Fields) -> (EventType, Body) {
     (EventType::PortalUnlocked, Body::Device(body))
 }
 
-pub(super) fn reader_status(payload: &mut Fields) -> (EventType, Body) {
+pub(super) fn reader_status(payload: &mut Fields<'_>) -> (EventType, Body) {
     let body = Device {
         state_raw: payload.text("event_message"),
         ..device(payload)
@@ -86,7 +86,7 @@ pub(super) fn reader_status(payload: &mut Fields) -> (EventType, Body) {
     (EventType::DeviceHealth, Body::Device(body))
 }
 
-fn device(payload: &mut Fields) -> Device {
+fn device(payload: &mut Fields<'_>) -> Device {
     let status = payload.within("door", |door| door.text("door_status"));
     Device {
         physical_state: match status.flatten().as_deref() {

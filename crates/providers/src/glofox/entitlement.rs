@@ -9,7 +9,7 @@ use crate::json::Fields;
 pub(super) fn map(
     verb: Verb,
     entitlement: Entitlement,
-    payload: &mut Fields,
+    payload: &mut Fields<'_>,
     site: Option<Site>,
 ) -> (EventType, Body) {
     let (event_type, change) = match (verb, entitlement.attended) {
@@ -28,7 +28,7 @@ pub(super) fn map(
     (event_type, Body::Credential(body))
 }
 
-pub(super) fn booking(payload: &mut Fields) -> Entitlement {
+pub(super) fn booking(payload: &mut Fields<'_>) -> Entitlement {
     Entitlement {
         kind: EntitlementKind::Booking,
         id: payload.text("id"),
@@ -40,7 +40,7 @@ pub(super) fn booking(payload: &mut Fields) -> Entitlement {
     }
 }
 
-pub(super) fn course_booking(payload: &mut Fields) -> Entitlement {
+pub(super) fn course_booking(payload: &mut Fields<'_>) -> Entitlement {
     Entitlement {
         kind: EntitlementKind::CourseBooking,
         id: payload.text("id"),
@@ -52,7 +52,7 @@ pub(super) fn course_booking(payload: &mut Fields) -> Entitlement {
     }
 }
 
-pub(super) fn membership(payload: &mut Fields) -> Entitlement {
+pub(super) fn membership(payload: &mut Fields<'_>) -> Entitlement {
     let name = payload.within("membership_definition", |definition| {
         definition.text("name")
     });
@@ -72,7 +72,7 @@ pub(super) fn membership(payload: &mut Fields) -> Entitlement {
 }
 
 /// Its members, one or more, stay an attribute.
-pub(super) fn service(payload: &mut Fields) -> Entitlement {
+pub(super) fn service(payload: &mut Fields<'_>) -> Entitlement {
     let name = payload.within("definition", |definition| definition.text("name"));
     Entitlement {
         kind: EntitlementKind::Service,

@@ -7,16 +7,16 @@ use crate::Refusal;
 use crate::draft::{Draft, Identity};
 use crate::json::Fields;
 
-pub(super) struct AccessEvent {
+pub(super) struct AccessEvent<'a> {
     reader_id: String,
     credential_value: String,
     scan_type: Option<String>,
     timestamp: Option<Time>,
-    rest: Fields,
+    rest: Fields<'a>,
 }
 
-impl AccessEvent {
-    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+impl<'a> AccessEvent<'a> {
+    pub(super) fn read(mut fields: Fields<'a>) -> Result<Self, Refusal> {
         Ok(Self {
             reader_id: required(&mut fields, "reader_id")?,
             credential_value: required(&mut fields, "credential_value")?,

@@ -16,22 +16,22 @@ use crate::json::Fields;
 const ATTENDEES_MAX: usize = 10_000;
 const EXTERNAL_ID: &str = "attendees.*.external_id";
 
-pub(super) struct AttendeeSync {
+pub(super) struct AttendeeSync<'a> {
     team_slug: String,
     project_slug: String,
     sync_mode: Option<String>,
-    attendees: Vec<Attendee>,
+    attendees: Vec<Attendee<'a>>,
 }
 
-struct Attendee {
+struct Attendee<'a> {
     external_id: String,
     person: Option<Person>,
-    rest: Fields,
+    rest: Fields<'a>,
 }
 
-impl AttendeeSync {
+impl<'a> AttendeeSync<'a> {
     /// Refuses the whole sync for one attendee without an id, as the caller learns of it then.
-    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+    pub(super) fn read(mut fields: Fields<'a>) -> Result<Self, Refusal> {
         let rows = fields.list("attendees");
         if rows.is_empty() {
             return Err(missing("attendees"));
@@ -70,7 +70,7 @@ impl AttendeeSync {
             b"attendee-sync".to_vec(),
             Sha256::digest(body).to_vec(),
         ]);
-        let draft = |attendee: Attendee| {
+        let draft = |attendee: Attendee<'_>| {
             let Attendee {
                 external_id,
                 person,
@@ -100,8 +100,8 @@ impl AttendeeSync {
     }
 }
 
-impl Attendee {
-    fn read(mut fields: Fields) -> Result<Self, Refusal> {
+impl<'a> Attendee<'a> {
+    fn read(mut fields: Fields<'a>) -> Result<Self, Refusal> {
         let external_id = fields
             .text("external_id")
             .ok_or(missing(EXTERNAL_ID))

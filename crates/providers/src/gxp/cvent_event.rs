@@ -9,17 +9,17 @@ use crate::Refusal;
 use crate::draft::{Draft, Identity};
 use crate::json::Fields;
 
-pub(super) struct CventEvent {
+pub(super) struct CventEvent<'a> {
     event_type: String,
     event_id: String,
     registration_id: Option<String>,
     attendee: Option<Person>,
     timestamp: Option<Time>,
-    rest: Fields,
+    rest: Fields<'a>,
 }
 
-impl CventEvent {
-    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+impl<'a> CventEvent<'a> {
+    pub(super) fn read(mut fields: Fields<'a>) -> Result<Self, Refusal> {
         let event_type = required(&mut fields, "event_type")?;
         let event_id = required(&mut fields, "event_id")?;
         let (registration_id, attendee) = fields

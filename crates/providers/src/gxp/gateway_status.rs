@@ -1,23 +1,22 @@
 //! `mqtt-gateway-status`: how a gateway and its readers fare.
 
 use events::{Body, Device, DeviceRef, EventType, Reader, Time};
-use serde_json::Value;
 
 use super::required;
 use crate::Refusal;
 use crate::draft::{Draft, Identity};
-use crate::json::Fields;
+use crate::json::{Fields, Value};
 
-pub(super) struct GatewayStatus {
+pub(super) struct GatewayStatus<'a> {
     gateway_id: String,
     status: String,
     readers: Vec<Reader>,
     timestamp: Option<Time>,
-    rest: Fields,
+    rest: Fields<'a>,
 }
 
-impl GatewayStatus {
-    pub(super) fn read(mut fields: Fields) -> Result<Self, Refusal> {
+impl<'a> GatewayStatus<'a> {
+    pub(super) fn read(mut fields: Fields<'a>) -> Result<Self, Refusal> {
         Ok(Self {
             gateway_id: required(&mut fields, "gateway_id")?,
             status: required(&mut fields, "status")?,
@@ -92,7 +91,7 @@ fn parts_of(reader: &Reader) -> [Vec<u8>; 3] {
     ]
 }
 
-fn reader(value: Value) -> Option<Reader> {
+fn reader(value: Value<'_>) -> Option<Reader> {
     let mut fields = Fields::from(value);
     Some(Reader {
         id: fields.text("reader_id")?,

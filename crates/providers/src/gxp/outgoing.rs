@@ -9,13 +9,13 @@ use super::person;
 use crate::draft::{Draft, Identity, Reason, Unmappable};
 use crate::json::Fields;
 
-pub(super) struct Outgoing {
+pub(super) struct Outgoing<'a> {
     id: Option<String>,
     event: Option<String>,
     project_id: Option<String>,
     timestamp: Option<Time>,
-    data: Fields,
-    rest: Fields,
+    data: Fields<'a>,
+    rest: Fields<'a>,
 }
 
 /// What the names of GxP's events stand for.
@@ -44,8 +44,8 @@ impl Kind {
     }
 }
 
-impl Outgoing {
-    pub(super) fn read(mut fields: Fields) -> Self {
+impl<'a> Outgoing<'a> {
+    pub(super) fn read(mut fields: Fields<'a>) -> Self {
         Self {
             id: fields.text("id"),
             event: fields.text("event"),
@@ -101,7 +101,11 @@ impl Outgoing {
     }
 }
 
-fn attendee(event_type: EventType, change: Change, data: &mut Fields) -> (EventType, String, Body) {
+fn attendee(
+    event_type: EventType,
+    change: Change,
+    data: &mut Fields<'_>,
+) -> (EventType, String, Body) {
     let person = data
         .within("attendee", attendee_person)
         .unwrap_or_else(|| attendee_person(data));
@@ -118,7 +122,7 @@ fn attendee(event_type: EventType, change: Change, data: &mut Fields) -> (EventT
 fn access(
     event_type: EventType,
     decision: Decision,
-    data: &mut Fields,
+    data: &mut Fields<'_>,
 ) -> (EventType, String, Body) {
     let reader_id = data.text("reader_id");
     let access = Access {
@@ -148,7 +152,7 @@ fn access(
 fn credential(
     event_type: EventType,
     change: Change,
-    data: &mut Fields,
+    data: &mut Fields<'_>,
 ) -> (EventType, String, Body) {
     let credential = CredentialRef {
         id: data.text("id"),
@@ -167,7 +171,7 @@ fn credential(
     (event_type, entity, Body::Credential(body))
 }
 
-fn form_response(change: Change, data: &mut Fields) -> (EventType, String, Body) {
+fn form_response(change: Change, data: &mut Fields<'_>) -> (EventType, String, Body) {
     let id = data.text("id");
     // The answers are the form's own fields, and may say anything of a person.
     data.keep(&["form_id"]);
@@ -184,7 +188,7 @@ fn form_response(change: Change, data: &mut Fields) -> (EventType, String, Body)
     (EventType::AccountOther, entity, Body::Account(body))
 }
 
-fn attendee_person(fields: &mut Fields) -> Option<Person> {
+fn attendee_person(fields: &mut Fields<'_>) -> Option<Person> {
     let id = fields.text("id").or_else(|| fields.text("external_id"));
     person(fields, id)
 }
