@@ -22,6 +22,8 @@ pub(crate) struct Batch {
     /// The offset after the last record.
     pub(crate) next: i64,
     pub(crate) stream_time: Time,
+    /// No later stream time is believed.
+    pub(crate) limit: Time,
     pub(crate) events: u64,
     pub(crate) duplicates: u64,
     pub(crate) quarantined: Vec<Reason>,
@@ -41,11 +43,12 @@ pub(crate) struct Run {
 }
 
 impl Batch {
-    pub(crate) fn starting_at(offset: i64, stream_time: Time, window: Window) -> Self {
+    pub(crate) fn starting_at(offset: i64, stream_time: Time, limit: Time, window: Window) -> Self {
         Self {
             first: offset,
             next: offset,
             stream_time,
+            limit,
             events: 0,
             duplicates: 0,
             quarantined: Vec::new(),
@@ -112,7 +115,7 @@ mod tests {
 
     fn batch() -> Batch {
         let window = Window::new(Duration::from_secs(86_400));
-        Batch::starting_at(0, at(0), window)
+        Batch::starting_at(0, at(0), at(86_400), window)
     }
 
     #[test]

@@ -59,13 +59,14 @@ pub(crate) fn write(
     })
 }
 
-/// Takes the record out of quarantine that this raw record retries, if it retries one.
+/// Takes the record out of quarantine that a raw record with these headers retries, if it retries
+/// one.
 pub(crate) fn resolve(
     out: &Transactor,
     topic: &str,
-    raw: &BorrowedMessage<'_>,
+    headers: &[(&str, &[u8])],
 ) -> Result<(), Failure> {
-    let Some(retried) = header(raw, RETRY_OF) else {
+    let Some((_, retried)) = headers.iter().find(|(name, _)| *name == RETRY_OF) else {
         return Ok(());
     };
     out.send(&Record {

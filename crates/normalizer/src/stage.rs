@@ -29,16 +29,22 @@ const FUTURE_SKEW_US: i64 = 5 * 60 * 1_000_000;
 /// The normalizer's part of the loop.
 pub(crate) struct Normalize {
     scanner: Scanner,
+    setting: Setting,
+    metrics: Metrics,
+    partitions: HashMap<(Provider, i32), State>,
+}
+
+/// What is the same for all partitions.
+struct Setting {
     names: Names,
     window: Window,
     ids: Live,
     clock: fn() -> Time,
-    metrics: Metrics,
-    partitions: HashMap<Partition, State>,
 }
 
 /// The state of a raw partition that is ours.
 struct State {
+    partition: Partition,
     provider: Provider,
     seen: Seen,
     /// What the open transaction adds, once it is committed.
@@ -55,10 +61,12 @@ impl Normalize {
     ) -> Result<Self, Failure> {
         Ok(Self {
             scanner: Scanner::new(cluster)?,
-            names: Names::new(cluster),
-            window: Window::new(window),
-            ids,
-            clock,
+            setting: Setting {
+                names: Names::new(cluster),
+                window: Window::new(window),
+                ids,
+                clock,
+            },
             metrics,
             partitions: HashMap::new(),
         })
@@ -72,9 +80,10 @@ impl Stage for Normalize {
         committed: Option<i64>,
         earliest: i64,
     ) -> Result<i64, Failure> {
-        let provider = self.names.provider(&partition.topic)?;
-        let ledger = self.names.ledger(provider, partition.number);
-        let rebuilt = rebuild(&self.scanner, &ledger, self.window)?;
+        let Setting { names, window, .. } = &self.setting;
+        let provider = names.provider(&partition.topic)?;
+        let ledger = names.ledger(provider, partition.number);
+        let rebuilt = rebuild(&self.scanner, &ledger, *window)?;
         self.metrics.unreadable.inc_by(rebuilt.unreadable);
         let Rebuilt { seen, ended_at, .. } = rebuilt;
         let start = start_of(partition, committed, ended_at, earliest)?;
@@ -82,16 +91,20 @@ impl Stage for Normalize {
         self.revoke(partition);
         self.metrics.seen_ids(provider).add(count(seen.len()));
         let state = State {
+            partition: partition.clone(),
             provider,
             seen,
             batch: None,
         };
-        self.partitions.insert(partition.clone(), state);
+        self.partitions.insert((provider, partition.number), state);
         Ok(start)
     }
 
     fn revoke(&mut self, partition: &Partition) {
-        if let Some(state) = self.partitions.remove(partition) {
+        let Ok(provider) = self.setting.names.provider(&partition.topic) else {
+            return;
+        };
+        if let Some(state) = self.partitions.remove(&(provider, partition.number)) {
             self.metrics
                 .seen_ids(state.provider)
                 .sub(count(state.seen.len()));
@@ -99,16 +112,11 @@ impl Stage for Normalize {
     }
 
     fn take(&mut self, record: &BorrowedMessage<'_>, out: &Transactor) -> Result<(), Failure> {
-        let partition = Partition {
-            topic: record.topic().into(),
-            number: record.partition(),
-        };
-        let Some(mut state) = self.partitions.remove(&partition) else {
-            return Ok(());
-        };
-        let taken = self.take_into(&mut state, record, out);
-        self.partitions.insert(partition, state);
-        taken
+        let provider = self.setting.names.provider(record.topic())?;
+        match self.partitions.get_mut(&(provider, record.partition())) {
+            Some(state) => state.take(&self.setting, record, out),
+            None => Ok(()),
+        }
     }
 
     fn tend(&mut self, _patience: Duration) {}
@@ -127,10 +135,11 @@ impl Stage for Normalize {
         reached: &Reached,
     ) -> Result<Vec<(Partition, i64)>, Failure> {
         let mut done = Vec::new();
-        for (partition, state) in &mut self.partitions {
+        for state in self.partitions.values_mut() {
             if let Some(batch) = &mut state.batch {
+                let partition = &state.partition;
                 batch.next = reached.after(partition, batch.next);
-                let seen = &self.names.seen[&state.provider];
+                let seen = self.setting.names.seen(state.provider);
                 ledger::write(out, seen, partition.number, batch)?;
                 done.push((partition.clone(), batch.next));
             }
@@ -156,25 +165,25 @@ impl Stage for Normalize {
 
     fn refused(&mut self) -> Vec<(Partition, i64)> {
         self.metrics.transactions_refused.inc();
-        let batches = self.partitions.iter_mut();
-        batches
-            .filter_map(|(partition, state)| {
-                state
-                    .batch
-                    .take()
-                    .map(|batch| (partition.clone(), batch.first))
-            })
-            .collect()
+        let states = self.partitions.values_mut();
+        let refused = states.filter_map(|state| {
+            let batch = state.batch.take()?;
+            Some((state.partition.clone(), batch.first))
+        });
+        refused.collect()
     }
 }
 
-impl Normalize {
-    fn take_into(
-        &self,
-        state: &mut State,
+impl State {
+    fn take(
+        &mut self,
+        setting: &Setting,
         record: &BorrowedMessage<'_>,
         out: &Transactor,
     ) -> Result<(), Failure> {
+        let names = &setting.names;
+        // Once, as each costs a call into the Kafka client.
+        let headers: Vec<_> = headers_of(record).collect();
         let position = RawPosition {
             topic: record.topic().to_owned(),
             partition: record.partition(),
@@ -182,14 +191,15 @@ impl Normalize {
             index: 0,
         };
         let body = record.payload().unwrap_or_default();
-        let parsed = Raw::parse(state.provider, position.clone(), headers_of(record), body);
+        let parsed = Raw::parse(self.provider, position, headers.iter().copied(), body);
         let received_at = parsed.as_ref().ok().map(|raw| raw.received_at);
-        let mapped = parsed.and_then(|raw| outgoing_of(&raw, self.ids.now()));
-        let stream_time = self.stream_time(state, received_at);
-        let seen = &state.seen;
-        let batch = state
-            .batch
-            .get_or_insert_with(|| Batch::starting_at(record.offset(), stream_time, self.window));
+        let mapped = parsed.and_then(|raw| outgoing_of(&raw, setting.ids.now()));
+        let limit = self.limit(setting);
+        let stream_time = self.stream_time(limit, received_at);
+        let seen = &self.seen;
+        let batch = self.batch.get_or_insert_with(|| {
+            Batch::starting_at(record.offset(), stream_time, limit, setting.window)
+        });
         match mapped {
             Ok(outgoing) => {
                 for outgoing in outgoing {
@@ -198,40 +208,42 @@ impl Normalize {
                         batch.duplicates += 1;
                     } else {
                         let topic = outgoing.event.body.topic();
-                        outgoing.write(out, &self.names.canonical[&topic])?;
+                        outgoing.write(out, names.canonical(topic))?;
                         batch.events += 1;
                     }
                 }
             }
             Err(unmappable) => {
                 debug!(
-                    provider = state.provider.name(),
+                    provider = self.provider.name(),
                     reason = unmappable.reason.name(),
-                    raw.partition = position.partition,
-                    raw.offset = position.offset,
+                    raw.partition = record.partition(),
+                    raw.offset = record.offset(),
                     "delivery quarantined"
                 );
-                quarantine::write(
-                    out,
-                    &self.names.quarantine[&state.provider],
-                    record,
-                    &unmappable,
-                )?;
+                quarantine::write(out, names.quarantine(self.provider), record, &unmappable)?;
                 batch.quarantined.push(unmappable.reason);
             }
         }
-        quarantine::resolve(out, &self.names.quarantine[&state.provider], record)?;
+        quarantine::resolve(out, names.quarantine(self.provider), &headers)?;
         batch.cover(record.offset(), stream_time);
         Ok(())
     }
 
-    fn stream_time(&self, state: &State, received_at: Option<Time>) -> Time {
-        let limit = (self.clock)().saturating_add_micros(FUTURE_SKEW_US);
-        let so_far = state
+    /// Returns the latest stream time that is believed, as of the batch's first record.
+    fn limit(&self, setting: &Setting) -> Time {
+        match &self.batch {
+            Some(batch) => batch.limit,
+            None => (setting.clock)().saturating_add_micros(FUTURE_SKEW_US),
+        }
+    }
+
+    fn stream_time(&self, limit: Time, received_at: Option<Time>) -> Time {
+        let so_far = self
             .batch
             .as_ref()
             .map(|batch| batch.stream_time)
-            .or(state.seen.stream_time());
+            .or(self.seen.stream_time());
         let received_at = received_at.or(so_far).unwrap_or(limit).min(limit);
         so_far.map_or(received_at, |at| at.max(received_at))
     }
@@ -240,7 +252,8 @@ impl Normalize {
 /// A worker that failed is made anew, and counts its ids again.
 impl Drop for Normalize {
     fn drop(&mut self) {
-        let owned: Vec<_> = self.partitions.keys().cloned().collect();
+        let owned = self.partitions.values();
+        let owned: Vec<_> = owned.map(|state| state.partition.clone()).collect();
         owned.iter().for_each(|partition| self.revoke(partition));
     }
 }

@@ -46,5 +46,5 @@ pub fn cloudevent_json(event: &Event, key: &str) -> serde_json::Value {
 
 /// A source's id is a segment of ingest's paths, so it is one here without escapes.
 fn ce_source(event: &Event) -> String {
-    format!("/sources/{}", event.envelope.source)
+    ["/sources/", &event.envelope.source].concat()
 }
