@@ -11,7 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::Producer;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::mix::Mix;
+use crate::mix::{Kinds, Mix};
 use crate::process::Subject;
 use crate::site::{Layout, Site};
 
@@ -112,7 +112,7 @@ fn measure(site: &Site, args: &Args) -> Vec<i64> {
 fn send(site: &Site, args: &Args, enough: &AtomicBool) -> u64 {
     let (start, began_at) = (Instant::now(), service::clock::now());
     let producer = site.producer();
-    let mut mix = Mix::new(2);
+    let mut mix = Mix::new(Kinds::Mixed, 2);
     let mut due = Duration::ZERO;
     let latest = STALLED + args.warm_up + args.time;
     while !enough.load(Ordering::Relaxed) && due < latest {

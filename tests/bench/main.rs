@@ -53,7 +53,6 @@ struct YardstickArgs {
 /// Which of the yardsticks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// Maps with the product's own pure functions.
     Bare,
     /// The same without transactions.
     AtLeastOnce,
@@ -68,16 +67,15 @@ fn main() -> ExitCode {
 }
 
 fn run_yardstick(args: &YardstickArgs) -> ExitCode {
-    let (commits, mapping): (_, yardstick::Mapping) = match args.kind {
-        Kind::Bare => (Commits::Transactional, providers::map),
-        Kind::AtLeastOnce => (Commits::AtLeastOnce, providers::map),
+    let commits = match args.kind {
+        Kind::Bare => Commits::Transactional,
+        Kind::AtLeastOnce => Commits::AtLeastOnce,
     };
     let options = Options {
         brokers: &args.brokers,
         topic_prefix: &args.topic_prefix,
         commit_interval: args.commit_interval,
         commits,
-        mapping,
         plant: None,
     };
     yardstick::run(options, &AtomicBool::new(false));

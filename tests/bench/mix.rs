@@ -1,4 +1,4 @@
-//! Deliveries as five providers send them, mixed; some are sent again.
+//! Deliveries as providers send them, mixed; some are sent again.
 
 use std::collections::VecDeque;
 
@@ -13,6 +13,15 @@ const KEYS: f64 = 100_000.0;
 const RECENT: usize = 10_000;
 const AGAIN_PERCENT: u32 = 10;
 
+/// What is sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kinds {
+    /// 30 % GxP, 20 % each of Genea, Alocity and AccessGrid, 10 % Glofox.
+    Mixed,
+    /// Check-ins of GxP and accesses of Alocity, which the yardstick knows how to map.
+    Two,
+}
+
 /// A raw record as ingest would write it.
 pub(crate) struct RawRecord {
     pub(crate) provider: Provider,
@@ -23,6 +32,7 @@ pub(crate) struct RawRecord {
 
 /// An endless, reproducible mix.
 pub(crate) struct Mix {
+    kinds: Kinds,
     random: StdRng,
     keys: Vec<(Provider, Key)>,
     recent: VecDeque<(u64, u64)>,
@@ -31,13 +41,14 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(kinds: Kinds, seed: u64) -> Self {
         let secret = "bench-secret".into();
         let key = |provider| {
             let key = Key::new(provider, "1", &secret, SecretEncoding::Text);
             (provider, key.unwrap())
         };
         Self {
+            kinds,
             random: StdRng::seed_from_u64(seed),
             keys: Provider::ALL.map(key).into(),
             recent: VecDeque::with_capacity(RECENT),
@@ -65,7 +76,7 @@ impl Mix {
     }
 
     fn record(&self, number: u64, entity: u64, received_at: Time) -> RawRecord {
-        let (provider, name, tail) = kind(number);
+        let (provider, name, tail) = self.kinds.of(number);
         let body = body(provider, name, number, entity);
         let (_, key) = self.keys.iter().find(|(of, _)| *of == provider).unwrap();
         let verified = verified(provider, tail, key, &body, received_at);
@@ -78,15 +89,19 @@ impl Mix {
     }
 }
 
-/// 30 % GxP, 20 % each of Genea, Alocity and AccessGrid, 10 % Glofox.
-fn kind(number: u64) -> (Provider, &'static str, &'static str) {
-    match number % 20 {
-        0..3 => (Provider::Gxp, "access.granted", ""),
-        3..6 => (Provider::Gxp, "access-event", "access-event"),
-        6..10 => (Provider::Genea, "access-granted-live", ""),
-        10..14 => (Provider::Alocity, "accesslog-granted", ""),
-        14..18 => (Provider::Accessgrid, "ag.access_pass.issued", ""),
-        _ => (Provider::Glofox, "booking-created-live", ""),
+impl Kinds {
+    /// Returns provider, sample and path.
+    fn of(self, number: u64) -> (Provider, &'static str, &'static str) {
+        match (self, number % 20) {
+            (Self::Mixed, 0..3) => (Provider::Gxp, "access.granted", ""),
+            (Self::Mixed, 3..6) => (Provider::Gxp, "access-event", "access-event"),
+            (Self::Mixed, 6..10) => (Provider::Genea, "access-granted-live", ""),
+            (Self::Mixed, 10..14) => (Provider::Alocity, "accesslog-granted", ""),
+            (Self::Mixed, 14..18) => (Provider::Accessgrid, "ag.access_pass.issued", ""),
+            (Self::Mixed, _) => (Provider::Glofox, "booking-created-live", ""),
+            (Self::Two, 0..10) => (Provider::Gxp, "cvent.attendee.checked_in", "cvent"),
+            (Self::Two, _) => (Provider::Alocity, "accesslog-granted", ""),
+        }
     }
 }
 
@@ -122,6 +137,12 @@ fn body(provider: Provider, name: &str, number: u64, entity: u64) -> String {
             number.to_string(),
             "SN-0001",
             format!("SN-{entity}"),
+        ),
+        "cvent.attendee.checked_in" => with(
+            "evt_126",
+            format!("evt_{number}"),
+            "reg_456",
+            format!("reg_{entity}"),
         ),
         "ag.access_pass.issued" => with(
             "evt_0001",

@@ -14,7 +14,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::mix::{Mix, RawRecord};
+use crate::mix::{Kinds, Mix, RawRecord};
 use crate::process::beside;
 
 const ASK: Duration = Duration::from_secs(30);
@@ -93,7 +93,7 @@ impl Site {
     /// Writes so many raw records; returns how many distinct events they tell of.
     pub(crate) fn fill(&self, records: u64) -> u64 {
         let progress = progress("filling raw", records);
-        let mut mix = Mix::new(1);
+        let mut mix = Mix::new(Kinds::Two, 1);
         let producer = self.producer();
         let received_at = service::clock::now().into();
         for _ in 0..records {

@@ -86,14 +86,14 @@ impl<'a> Planted<'a> {
             brokers,
             prefix,
             plant,
-            raw: cluster.topic(Topic::Raw(Provider::Genea)),
+            raw: cluster.topic(Topic::Raw(Provider::Gxp)),
             producer: Producer::new(&cluster, Duration::from_secs(10)).unwrap(),
         };
         planted.cardea(&["topics", "--partitions", "3"]);
         planted
     }
 
-    /// Normalizes scans while the trouble is met; returns what the audit finds then.
+    /// Normalizes check-ins while the trouble is met; returns what the audit finds then.
     async fn run(&self, proxy: &Proxy, (way, fate): (Way, Fate)) -> Value {
         let stop = Arc::new(AtomicBool::new(false));
         let bare = std::thread::spawn({
@@ -105,7 +105,6 @@ impl<'a> Planted<'a> {
                     topic_prefix: &prefix,
                     commit_interval: COMMIT_INTERVAL,
                     commits: Commits::Transactional,
-                    mapping: providers::map,
                     plant,
                 };
                 yardstick::run(options, &stop);
@@ -134,7 +133,7 @@ impl<'a> Planted<'a> {
             found = serde_json::from_str(&self.cardea(&["audit", "--json"])).unwrap();
             found["pending"] == 0
         };
-        wait_until("all scans to be read", DEADLINE, read).await;
+        wait_until("all check-ins to be read", DEADLINE, read).await;
         found
     }
 
@@ -151,21 +150,21 @@ impl<'a> Planted<'a> {
 
     /// Writes raw records as ingest would, one after the other.
     async fn deliver(&self, number: &mut u32, count: u32) {
-        let provider = Provider::Genea;
+        let (provider, tail) = (Provider::Gxp, "cvent");
         let key = Key::new(provider, "1", &"secret".into(), SecretEncoding::Text).unwrap();
         let received_at: Time = "2026-01-01T00:00:00Z".parse().unwrap();
         for _ in 0..count {
-            let door = *number % 40;
+            let registration = *number % 40;
             let body = format!(
-                r#"{{"uuid":"scan-{number}","event_type":"ACCESS","event_action":"SEQUR_ACCESS_GRANTED","event_time":"2026-01-01T00:00:00Z","door":{{"uuid":"door-{door}"}}}}"#
+                r#"{{"event_type":"attendee.checked_in","event_id":"{number}","data":{{"registration_id":"{registration}","attendee":{{"first_name":"A","last_name":"B","email":"a@b.c"}}}},"timestamp":"2026-01-01T00:00:00Z"}}"#
             );
             *number += 1;
             let delivery = Delivery {
                 provider,
                 source: "hq".into(),
                 tenant: "acme".into(),
-                tail: String::new(),
-                headers: providers::sign(provider, "", &key, body.as_bytes(), received_at),
+                tail: tail.to_owned(),
+                headers: providers::sign(provider, tail, &key, body.as_bytes(), received_at),
                 body: body.clone().into(),
             };
             let verified = providers::verify(delivery, &[&key]).unwrap();
