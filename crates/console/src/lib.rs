@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use ::registry::Client;
 use axum::Router;
-use service::http::{self, HttpLimits};
+use service::http::{self, HttpConfig};
 use service::{Context, Ready, Shutdown};
 use tracing::info;
 
@@ -42,7 +42,7 @@ async fn serve(
     let listener = http::bind(address).await?;
     info!(%address, "console address is open");
     ready.set_ready();
-    http::serve(listener, router, HttpLimits::default(), shutdown).await;
+    http::serve(listener, router, HttpConfig::default(), shutdown).await;
     Ok(())
 }
 

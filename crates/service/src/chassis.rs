@@ -9,7 +9,7 @@ use tracing::info;
 use crate::admin;
 use crate::duration;
 use crate::health::Health;
-use crate::http::{self, HttpLimits};
+use crate::http::{self, HttpConfig};
 use crate::metrics::Metrics;
 use crate::shutdown::Shutdown;
 use crate::tasks::{OnFailure, Tasks};
@@ -79,7 +79,7 @@ where
     let ended = tokio::select! {
         ended = context.tasks.join() => ended,
         failed = context.shutdown.clone().on_signals() => failed.context("listen for signals"),
-        () = http::serve(admin, router, HttpLimits::default(), forever) => Ok(()),
+        () = http::serve(admin, router, HttpConfig::default(), forever) => Ok(()),
     };
     info!("process ended");
     ended

@@ -2,23 +2,34 @@
 
 mod body;
 mod connection;
+mod crowd;
+mod door;
+mod metrics;
 mod pace;
+mod proxies;
+mod tls;
 
-use std::io;
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::future::pending;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
 use futures::FutureExt;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::shutdown::Shutdown;
+
+pub use metrics::{HttpMetrics, REASON};
+pub use proxies::TrustedProxies;
+pub use tls::{Tls, TlsError, TlsFiles};
+
+use connection::Server;
+use door::{Door, Guest};
 
 /// What a server allows its senders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +41,25 @@ pub struct HttpLimits {
     pub idle_max: Duration,
     /// Connections beyond that wait until another one ends.
     pub connections_max: usize,
+    /// Connections of one address, or of one IPv6 network of 64 bits; more are closed at once.
+    pub connections_each_max: usize,
+    /// Requests at a time; more are answered 503 at once.
+    pub requests_max: usize,
     /// Requests at a time on one HTTP/2 connection.
     pub streams_max: u32,
     /// Bytes of a request's head.
     pub head_bytes_max: usize,
+}
+
+/// How an address is served.
+#[derive(Clone, Debug, Default)]
+pub struct HttpConfig {
+    pub limits: HttpLimits,
+    /// Without it the address speaks plain HTTP.
+    pub tls: Option<Tls>,
+    /// They may hold any number of connections.
+    pub proxies: TrustedProxies,
+    pub metrics: HttpMetrics,
 }
 
 /// When and from where a request came; an extension of every request.
@@ -41,7 +67,8 @@ pub struct HttpLimits {
 pub struct Arrival {
     /// The acceptance of the connection for its first request, the first byte for a later one.
     pub at: Instant,
-    pub peer: SocketAddr,
+    /// The peer, or the one that a trusted proxy names.
+    pub client: IpAddr,
 }
 
 impl Default for HttpLimits {
@@ -51,6 +78,8 @@ impl Default for HttpLimits {
             // Also bounds half a request that came behind a whole one (P4: 10 s).
             idle_max: Duration::from_secs(9),
             connections_max: 20_000,
+            connections_each_max: 1_000,
+            requests_max: 10_000,
             streams_max: 128,
             head_bytes_max: 32 * 1024,
         }
@@ -65,31 +94,34 @@ pub async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 /// Serves until shutdown is requested, then ends the requests that have begun, as long as there is
 /// time to drain.
-pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, shutdown: Shutdown) {
-    let server = connection::Server::new(router, limits, shutdown.clone());
-    let permits = Arc::new(Semaphore::new(limits.connections_max));
+pub async fn serve(listener: TcpListener, router: Router, config: HttpConfig, shutdown: Shutdown) {
+    let server = Server::new(router, &config, shutdown.clone());
+    let door = Door::new(listener, &config);
     let mut connections = JoinSet::new();
-    let spawn = |connections: &mut JoinSet<()>, (stream, peer, permit): Accepted| {
-        let server = server.clone();
-        connections.spawn(async move {
-            server.serve(stream, peer).await;
-            drop(permit);
-        });
+    let spawn = |connections: &mut JoinSet<()>, guest: Guest| {
+        connections.spawn(server.clone().serve(guest));
     };
+    let mut certificate = pin!(async {
+        match config.tls {
+            Some(tls) => tls.follow().await,
+            None => pending().await,
+        }
+    });
     loop {
         tokio::select! {
-            accepted = accept(&listener, &permits) => spawn(&mut connections, accepted),
+            guest = door.next() => spawn(&mut connections, guest),
             Some(ended) = connections.join_next() => log_panic(ended),
+            () = &mut certificate => {}
             () = shutdown.requested() => break,
         }
     }
     // Connections that the kernel has made already would be reset with the port; the runtime looks
     // for them when a task yields.
     tokio::task::yield_now().await;
-    while let Some(accepted) = accept(&listener, &permits).now_or_never() {
-        spawn(&mut connections, accepted);
+    while let Some(guest) = door.next().now_or_never() {
+        spawn(&mut connections, guest);
     }
-    drop(listener);
+    drop(door);
     let drained = async {
         while let Some(ended) = connections.join_next().await {
             log_panic(ended);
@@ -99,33 +131,6 @@ pub async fn serve(listener: TcpListener, router: Router, limits: HttpLimits, sh
         () = drained => info!("connections drained"),
         () = shutdown.drained() => warn!("connections cut off at the end of the time to drain"),
     }
-}
-
-type Accepted = (TcpStream, SocketAddr, OwnedSemaphorePermit);
-
-async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> Accepted {
-    let permit = Arc::clone(permits).acquire_owned().await;
-    let permit = permit.expect("the semaphore is never closed");
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, permit),
-            Err(failed) if is_of_one_connection(&failed) => {}
-            Err(failed) => {
-                // Out of file descriptors: connections that end give them back.
-                error!(error = %failed, "connection cannot be accepted");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-fn is_of_one_connection(failed: &io::Error) -> bool {
-    matches!(
-        failed.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::ConnectionReset
-    )
 }
 
 fn log_panic(ended: Result<(), tokio::task::JoinError>) {

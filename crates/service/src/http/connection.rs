@@ -2,13 +2,15 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::header::RETRY_AFTER;
+use axum::http::{HeaderValue, Request, Response, StatusCode};
 use futures::FutureExt;
 use futures::future::FusedFuture;
 use hyper::body::Incoming;
@@ -16,27 +18,41 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulConnection;
-use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower::ServiceExt;
 use tracing::debug;
 
 use super::body::{Answering, Timed};
+use super::door::Guest;
+use super::metrics::{HttpMetrics, Reason};
 use super::pace::{Pace, Paced};
-use super::{Arrival, HttpLimits};
+use super::{Arrival, HttpConfig, HttpLimits, Tls, TrustedProxies};
 use crate::shutdown::Shutdown;
+
+/// Resets of streams that an HTTP/2 peer may have open with us before its connection is closed.
+const RESETS_MAX: usize = 64;
+/// What a sender is told when there are too many requests.
+const RETRY_AFTER_S: HeaderValue = HeaderValue::from_static("1");
 
 /// What all connections of a server share.
 #[derive(Clone)]
 pub(crate) struct Server {
     router: Router,
     limits: HttpLimits,
+    tls: Option<Tls>,
+    proxies: TrustedProxies,
+    metrics: HttpMetrics,
+    /// For the requests that are being answered.
+    room: Arc<Semaphore>,
     shutdown: Shutdown,
     http: Builder<TokioExecutor>,
 }
 
 impl Server {
-    pub(crate) fn new(router: Router, limits: HttpLimits, shutdown: Shutdown) -> Self {
+    pub(crate) fn new(router: Router, config: &HttpConfig, shutdown: Shutdown) -> Self {
+        let limits = config.limits;
         let mut http = Builder::new(TokioExecutor::new());
         http.http1()
             .timer(TokioTimer::new())
@@ -46,35 +62,89 @@ impl Server {
         http.http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(limits.streams_max)
+            .max_pending_accept_reset_streams(RESETS_MAX)
+            .max_local_error_reset_streams(RESETS_MAX)
             .max_header_list_size(u32::try_from(limits.head_bytes_max).unwrap_or(u32::MAX));
         Self {
             router,
             limits,
+            tls: config.tls.clone(),
+            proxies: config.proxies.clone(),
+            metrics: config.metrics.clone(),
+            room: Arc::new(Semaphore::new(limits.requests_max)),
             shutdown,
             http,
         }
     }
 
     /// Serves one connection until its peer leaves, it is overdue, or the process drains.
-    pub(crate) async fn serve(self, stream: TcpStream, peer: SocketAddr) {
-        let pace = Pace::new(Instant::now());
+    pub(crate) async fn serve(self, guest: Guest) {
+        let Guest {
+            stream,
+            peer,
+            place: _place,
+        } = guest;
+        let accepted_at = Instant::now();
+        let pace = Pace::new(accepted_at);
         if let Err(failed) = stream.set_nodelay(true) {
             debug!(error = %failed, "connection keeps Nagle's algorithm");
         }
-        let io = TokioIo::new(Paced {
+        let stream = Paced {
             stream,
             pace: pace.clone(),
-        });
-        let router = self.router;
+        };
+        let Some(tls) = &self.tls else {
+            return self.converse(stream, peer.ip(), pace).await;
+        };
+        let handshake = tls.acceptor().accept(stream);
+        match timeout_at(accepted_at + self.limits.read_within, handshake).await {
+            Ok(Ok(stream)) => self.converse(stream, peer.ip(), pace).await,
+            Ok(Err(failed)) => {
+                debug!(error = %failed, "no TLS handshake");
+                self.metrics.turn_away(Reason::Tls);
+            }
+            Err(_) => self.metrics.turn_away(Reason::Tls),
+        }
+    }
+
+    async fn converse<S>(self, stream: S, peer: IpAddr, pace: Pace)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (limits, shutdown, http) = (self.limits, self.shutdown.clone(), self.http.clone());
         let sender = Sender {
             peer,
             pace: pace.clone(),
-            limits: self.limits,
         };
-        let answer = service_fn(move |request| answer(router.clone(), sender.clone(), request));
-        let connection = self.http.serve_connection(io, answer);
-        hold(connection, &pace, &self.limits, &self.shutdown).await;
+        let answer = service_fn(move |request| self.clone().answer(sender.clone(), request));
+        let connection = http.serve_connection(TokioIo::new(stream), answer);
+        hold(connection, &pace, &limits, &shutdown).await;
     }
+
+    async fn answer(
+        self,
+        sender: Sender,
+        request: Request<Incoming>,
+    ) -> Result<Response<Body>, Infallible> {
+        let (at, in_flight) = sender.pace.begin(request.version(), Instant::now());
+        let Ok(room) = self.room.try_acquire_owned() else {
+            self.metrics.turn_away(Reason::Busy);
+            return Ok(busy());
+        };
+        let complete_by = at + self.limits.read_within;
+        let mut request = request.map(|body| Body::new(Timed::new(body, complete_by)));
+        let client = self.proxies.client(sender.peer, request.headers());
+        request.extensions_mut().insert(Arrival { at, client });
+        let response = self.router.oneshot(request).await?;
+        Ok(response.map(|body| Body::new(Answering::new(body, in_flight, room))))
+    }
+}
+
+fn busy() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_S);
+    response
 }
 
 /// Drives a connection until it ends or is overdue; tells it once when the process drains.
@@ -125,24 +195,9 @@ fn overdue(
     }
 }
 
-/// Who sends on a connection, and until when each request must be complete.
+/// Who sends on a connection, and how it gets on.
 #[derive(Clone)]
 struct Sender {
-    peer: SocketAddr,
+    peer: IpAddr,
     pace: Pace,
-    limits: HttpLimits,
-}
-
-async fn answer(
-    router: Router,
-    sender: Sender,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    let (at, in_flight) = sender.pace.begin(request.version(), Instant::now());
-    let complete_by = at + sender.limits.read_within;
-    let mut request = request.map(|body| Body::new(Timed::new(body, complete_by)));
-    let peer = sender.peer;
-    request.extensions_mut().insert(Arrival { at, peer });
-    let response = router.oneshot(request).await?;
-    Ok(response.map(|body| Body::new(Answering::new(body, in_flight))))
 }

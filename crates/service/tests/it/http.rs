@@ -9,19 +9,19 @@ use axum::routing::{get, post};
 use axum::{Extension, Router};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use service::http::{self, Arrival, HttpLimits};
+use service::http::{self, Arrival, HttpConfig, HttpLimits};
 use service::{Context, OnFailure, Shutdown};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 const READ_WITHIN: Duration = Duration::from_secs(1);
 const IDLE_MAX: Duration = Duration::from_secs(5);
 /// Longer than a request may take to come, shorter than a connection may idle.
 const PAUSE: Duration = Duration::from_millis(1_500);
-const HELLO: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
+pub(crate) const HELLO: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
 
 /// A server with short limits.
 async fn server(router: Router, shutdown: &Shutdown) -> (SocketAddr, oneshot::Receiver<()>) {
@@ -31,6 +31,19 @@ async fn server(router: Router, shutdown: &Shutdown) -> (SocketAddr, oneshot::Re
         connections_max: 2,
         ..HttpLimits::default()
     };
+    let config = HttpConfig {
+        limits,
+        ..HttpConfig::default()
+    };
+    serve(config, router, shutdown).await
+}
+
+/// Serves until shutdown; returns the address, and what tells of the end.
+pub(crate) async fn serve(
+    config: HttpConfig,
+    router: Router,
+    shutdown: &Shutdown,
+) -> (SocketAddr, oneshot::Receiver<()>) {
     let listener = http::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (ended, end) = oneshot::channel();
@@ -39,9 +52,9 @@ async fn server(router: Router, shutdown: &Shutdown) -> (SocketAddr, oneshot::Re
     let shutdown = shutdown.clone();
     context.tasks.spawn("server", move || {
         let (listener, ended) = ended.lock().unwrap().take().unwrap();
-        let (router, shutdown) = (router.clone(), shutdown.clone());
+        let (router, config, shutdown) = (router.clone(), config.clone(), shutdown.clone());
         async move {
-            http::serve(listener, router, limits, shutdown).await;
+            http::serve(listener, router, config, shutdown).await;
             ended.send(()).unwrap();
             Ok(())
         }
@@ -49,7 +62,7 @@ async fn server(router: Router, shutdown: &Shutdown) -> (SocketAddr, oneshot::Re
     (address, end)
 }
 
-fn echo() -> Router {
+pub(crate) fn echo() -> Router {
     Router::new().route("/", get(async || "hello").post(async |body: Bytes| body))
 }
 
@@ -65,7 +78,7 @@ async fn until_closed(address: SocketAddr, sent: &str) -> (String, Duration) {
 }
 
 /// Reads one answer with a body of known end.
-async fn read_until(stream: &mut TcpStream, end: &str) -> String {
+pub(crate) async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String {
     let mut answer = Vec::new();
     let read = async {
         while !answer.ends_with(end.as_bytes()) {
@@ -208,7 +221,7 @@ async fn a_connection_that_was_made_before_the_drain_is_heard() {
 #[tokio::test]
 async fn http_2_is_served_and_its_own_frames_do_not_count_as_a_request() {
     let shutdown = Shutdown::new(PATIENCE);
-    let peer = get(async |Extension(arrival): Extension<Arrival>| arrival.peer.to_string());
+    let peer = get(async |Extension(arrival): Extension<Arrival>| arrival.client.to_string());
     let (address, _) = server(Router::new().route("/peer", peer), &shutdown).await;
     let client = Client::builder(TokioExecutor::new())
         .http2_only(true)
