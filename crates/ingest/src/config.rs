@@ -1,12 +1,11 @@
 //! Settings of ingest.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
-use service::http::HttpLimits;
 
+use crate::front::FrontConfig;
 use crate::keep::KEEP_WITHIN;
 use crate::sources::Sources;
 
@@ -68,9 +67,8 @@ const SPOOL_BYTES_MIN: u64 = 16_777_216;
 pub struct Config {
     #[command(flatten)]
     pub sources_file: SourcesFile,
-    /// Where webhooks are taken.
-    #[arg(long, env = "CARDEA_INGEST_ADDRESS", default_value = "127.0.0.1:8080")]
-    pub ingest_address: SocketAddr,
+    #[command(flatten)]
+    pub front: FrontConfig,
     /// The largest body taken, for sources that set none of their own.
     #[arg(long, env = "CARDEA_BODY_BYTES_MAX", default_value_t = 1_048_576,
           value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1..=BODY_BYTES_MAX))]
@@ -84,10 +82,6 @@ pub struct Config {
     pub replay: ReplayWindow,
     #[command(flatten)]
     pub spool: SpoolConfig,
-    /// Open connections; more wait until one ends.
-    #[arg(long, env = "CARDEA_INGEST_CONNECTIONS_MAX", default_value_t = 20_000,
-          value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-    pub ingest_connections_max: u32,
 }
 
 /// What fits into a raw record beside its headers.
@@ -126,12 +120,5 @@ impl Config {
             );
         }
         Ok(())
-    }
-
-    pub(crate) fn http_limits(&self) -> HttpLimits {
-        HttpLimits {
-            connections_max: self.ingest_connections_max as usize,
-            ..HttpLimits::default()
-        }
     }
 }

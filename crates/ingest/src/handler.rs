@@ -76,7 +76,7 @@ pub(crate) async fn handle(
         endpoint: request_log::endpoint(&head.uri),
         method: request_log::method(&head.method),
         status: answer.status,
-        source_ip: arrival.peer.ip().to_canonical(),
+        source_ip: arrival.client,
         received_at,
         response_time_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         source: target.map(|target| Arc::clone(&target.source.id)),
@@ -105,7 +105,7 @@ impl Ingest {
             return Err(Refused::Method);
         }
         let body_bytes_max = source.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
-        admission::admit(source, &head.headers, arrival.peer.ip(), body_bytes_max)?;
+        admission::admit(source, &head.headers, arrival.client, body_bytes_max)?;
         let whole = body::read(body, body_bytes_max, &self.room).await?;
         let headers = headers(&head.headers);
         let handshake = Handshake {

@@ -4,6 +4,7 @@
 mod admission;
 mod body;
 mod config;
+mod front;
 mod handler;
 mod keep;
 pub mod metrics;
@@ -19,12 +20,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use kafka::Producer;
+use service::http::HttpConfig;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex as AsyncMutex;
 use tracing::{error, info};
 
 pub use admission::is_timely;
 pub use config::{Config, ReplayWindow, SourcesFile, SpoolConfig, SpoolFolder};
+pub use front::FrontConfig;
 pub use keep::RawRecord;
 pub use sources::{Source, Sources, SourcesError};
 
@@ -40,7 +43,7 @@ use spooling::Spooling;
 pub struct Ingest {
     address: SocketAddr,
     limits: Limits,
-    http: service::http::HttpLimits,
+    http: HttpConfig,
     sources: Arc<Sources>,
     room: Room,
     keeper: Keeper,
@@ -74,9 +77,9 @@ impl Ingest {
             Keeper::spooling(spooling, cluster.clone(), metrics.clone())
         };
         Ok(Self {
-            address: config.ingest_address,
+            address: config.front.ingest_address,
             limits: config.limits(),
-            http: config.http_limits(),
+            http: config.front.http(metrics.http())?,
             sources: Arc::new(sources),
             room: Room::new(config.body_memory_max),
             keeper,
@@ -122,12 +125,12 @@ impl Ingest {
     }
 
     async fn serve(self, listener: TcpListener, shutdown: service::Shutdown) {
-        let limits = self.http;
+        let http = self.http.clone();
         let keeper = self.keeper.clone();
         let router = Router::new()
             .fallback(handler::handle)
             .with_state(Arc::new(self));
-        service::http::serve(listener, router, limits, shutdown).await;
+        service::http::serve(listener, router, http, shutdown).await;
         keeper.end();
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use events::Provider;
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use service::Metrics;
+use service::http::{HttpMetrics, REASON};
 use service::metrics::Metric;
 use spool::{Slot, Stats};
 
@@ -101,6 +102,20 @@ pub const IN_FLIGHT: Metric = Metric {
     labels: &[],
 };
 
+/// Connections of senders.
+pub const CONNECTIONS: Metric = Metric {
+    name: "cardea_ingest_connections",
+    help: "Connections that are open.",
+    labels: &[],
+};
+/// Who was not heard: `crowd`, a connection of a sender that has too many; `busy`, a request beyond
+/// what is worked on at a time; `tls`, a connection without a handshake.
+pub const TURNED_AWAY: Metric = Metric {
+    name: "cardea_ingest_turned_away_total",
+    help: "Connections and requests that were not heard, by reason.",
+    labels: &[REASON],
+};
+
 /// The metrics of one ingest.
 #[derive(Clone, Debug)]
 pub struct IngestMetrics {
@@ -110,6 +125,7 @@ pub struct IngestMetrics {
     body_bytes: IntCounterVec,
     log_dropped: IntCounterVec,
     in_flight: IntGauge,
+    http: HttpMetrics,
     spool_deliveries: IntGaugeVec,
     spool_bytes: IntGaugeVec,
     spool_disk_bytes: IntGauge,
@@ -134,6 +150,10 @@ impl IngestMetrics {
             body_bytes: metrics.counters(&BODY_BYTES),
             log_dropped: metrics.counters(&REQUEST_LOG_DROPPED),
             in_flight: metrics.gauge(&IN_FLIGHT),
+            http: HttpMetrics {
+                connections: metrics.gauge(&CONNECTIONS),
+                turned_away: metrics.counters(&TURNED_AWAY),
+            },
             spool_deliveries: metrics.gauges(&SPOOL_DELIVERIES),
             spool_bytes: metrics.gauges(&SPOOL_BYTES),
             spool_disk_bytes: metrics.gauge(&SPOOL_DISK_BYTES),
@@ -144,6 +164,10 @@ impl IngestMetrics {
             spool_unreadable: metrics.counters(&SPOOL_UNREADABLE),
             spool_failures: metrics.counter(&SPOOL_FAILURES),
         }
+    }
+
+    pub(crate) fn http(&self) -> HttpMetrics {
+        self.http.clone()
     }
 
     pub(crate) fn begin(&self) -> InFlight {

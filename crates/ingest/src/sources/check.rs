@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use serde_saphyr::Spanned;
 use super::file::{Entry, Secret};
 use super::{Source, Sources, TimedKey};
 use crate::config::BODY_BYTES_MAX;
+use crate::front::network;
 
 /// What the page of GxP documents below `/webhook/v1/`.
 const GXP_PATHS: [&str; 4] = [
@@ -178,12 +178,9 @@ fn body_bytes_max(entry: &Entry) -> Result<Option<usize>, String> {
 
 /// Takes networks in CIDR notation, and single addresses.
 fn networks(allow_from: &[String]) -> Result<Vec<IpNet>, String> {
-    let network = |text: &String| {
-        let address = || text.parse::<IpAddr>().map(IpNet::from).ok();
-        let parsed = text.parse().ok().or_else(address);
-        parsed.ok_or_else(|| format!("allow_from: `{text}` is no network such as 203.0.113.0/24"))
-    };
-    allow_from.iter().map(network).collect()
+    let networks = allow_from.iter().map(|text| network(text));
+    let networks: Result<_, String> = networks.collect();
+    networks.map_err(|reason| format!("allow_from: {reason}"))
 }
 
 fn keys(

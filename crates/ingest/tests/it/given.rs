@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use ingest::request_log::Entry;
-use ingest::{Config, Ingest, ReplayWindow, SourcesFile, SpoolConfig, SpoolFolder};
+use ingest::{Config, FrontConfig, Ingest, ReplayWindow, SourcesFile, SpoolConfig, SpoolFolder};
 use service::{Context, OnFailure};
 use sha1::Sha1;
 use sha2::Sha256;
@@ -54,7 +54,15 @@ pub(crate) fn config(sources: &Path) -> Config {
         sources_file: SourcesFile {
             sources: sources.to_owned(),
         },
-        ingest_address: "127.0.0.1:0".parse().unwrap(),
+        front: FrontConfig {
+            ingest_address: "127.0.0.1:0".parse().unwrap(),
+            ingest_tls_cert: None,
+            ingest_tls_key: None,
+            ingest_trusted_proxies: Vec::new(),
+            ingest_connections_max: 100,
+            ingest_connections_each_max: 100,
+            ingest_requests_max: 100,
+        },
         body_bytes_max: BODY_BYTES_MAX,
         body_memory_max: 64 * BODY_BYTES_MAX,
         replay: ReplayWindow {
@@ -68,7 +76,6 @@ pub(crate) fn config(sources: &Path) -> Config {
             spool_bytes_max: 64 * 1_048_576,
             spool_drain_rate: 16 * 1_048_576,
         },
-        ingest_connections_max: 100,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is not taken: the answer gives no hint, and nothing stands in Kafka.
 
+use ingest::Config;
 use testkit::Kafka;
 
 use crate::given::{self, SECRET};
@@ -129,4 +130,18 @@ async fn a_peer_that_is_not_allowed_is_refused_before_its_proof_is_looked_at() {
     let header = given::genea(SECRET, b"{}") + "X-Forwarded-For: 203.0.113.9\r\n";
     let answer = ingest.post("/hooks/walled", &header, b"{}").await;
     assert_eq!((answer.status, answer.body.as_str()), (403, ""));
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_is_asked_who_sends() {
+    let trust = |config: &mut Config| {
+        let front = &mut config.front;
+        front.ingest_trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    };
+    let ingest = given::ingest_in(&given::folder(), NO_KAFKA, "none.", trust).await;
+    for (forwarded_for, status) in [("203.0.113.9", 401), ("203.0.113.9, 192.0.2.1", 403)] {
+        let header = format!("X-Forwarded-For: {forwarded_for}\r\n");
+        let answer = ingest.post("/hooks/walled", &header, b"{}").await;
+        assert_eq!(answer.status, status, "{forwarded_for}");
+    }
 }

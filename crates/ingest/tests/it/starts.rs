@@ -15,7 +15,7 @@ async fn bad_sources_end_the_start_before_a_port_is_bound() {
     std::fs::write(&sources, "sources:\n  - id: hq\n").unwrap();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut config = given::config(&sources);
-    config.ingest_address = taken.local_addr().unwrap();
+    config.front.ingest_address = taken.local_addr().unwrap();
     let cluster = given::cluster("127.0.0.1:1", "none.");
     let failure = Ingest::prepare(&config, &cluster, &Metrics::new()).unwrap_err();
     let text = format!("{failure:#}");
