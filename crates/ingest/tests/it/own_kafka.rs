@@ -39,7 +39,10 @@ struct Sent {
 
 impl Site {
     fn new() -> Self {
-        let kafka = Kafka::one_node();
+        Self::on(Kafka::one_node())
+    }
+
+    fn on(kafka: Cluster) -> Self {
         let topic = |name| format!("{}{name}", kafka.prefix());
         testkit::create_topic(kafka.brokers(), &topic("raw.genea"), 3);
         testkit::create_topic(kafka.brokers(), &topic("requests"), 1);
@@ -122,6 +125,12 @@ async fn post(ingest: &Running, body: &str) -> u16 {
     answer.status
 }
 
+/// Waits until more than so many deliveries were drained.
+async fn drains(ingest: &Running, before: f64) {
+    let more = async || ingest.metric("cardea_ingest_spool_drained_total") > before;
+    wait_until("a drained delivery", DEADLINE, more).await;
+}
+
 /// Waits until nothing is in the spool any more, on disk as well.
 async fn drained(ingest: &Running) {
     let empty = async || ingest.metric("cardea_ingest_spool_deliveries") == 0.0;
@@ -173,8 +182,7 @@ async fn a_killed_kafka_costs_no_delivery_and_the_spool_is_empty_afterwards() {
     site.kafka.kill_node(1);
     tokio::time::sleep(Duration::from_secs(6)).await;
     site.kafka.start_node(1);
-    let drains = async || ingest.metric("cardea_ingest_spool_drained_total") > 0.0;
-    wait_until("the first drained delivery", DEADLINE, drains).await;
+    drains(&ingest, 0.0).await;
     drained(&ingest).await;
     let sent = load.end().await;
     drained(&ingest).await;
@@ -231,4 +239,33 @@ async fn a_full_spool_refuses_at_once_and_loses_nothing_that_it_has() {
     drained(&ingest).await;
     assert_eq!(site.raw().into_values().next(), Some(accepted.clone()));
     assert_eq!(post(&ingest, &scan(0, accepted.len())).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_of_three_that_die_and_freeze_cost_no_delivery_and_no_order() {
+    let site = Site::on(Kafka::three_nodes());
+    let ingest = site.start().await;
+    let load = Load::start(&ingest);
+    let a_while = || tokio::time::sleep(Duration::from_secs(3));
+    a_while().await;
+    for node in [1, 2] {
+        site.kafka.kill_node(node);
+        a_while().await;
+    }
+    for node in [1, 2] {
+        site.kafka.start_node(node);
+    }
+    drains(&ingest, 0.0).await;
+    let before = ingest.metric("cardea_ingest_spool_drained_total");
+    for node in [3, 2] {
+        site.kafka.freeze_node(node);
+        a_while().await;
+    }
+    for node in [3, 2] {
+        site.kafka.thaw_node(node);
+    }
+    drains(&ingest, before).await;
+    let sent = load.end().await;
+    drained(&ingest).await;
+    assert_all_once_in_order(sent, &site);
 }
