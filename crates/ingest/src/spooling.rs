@@ -127,6 +127,9 @@ impl Spooling {
         content: RawContent,
         deadline: Instant,
     ) -> Result<(i32, Durable), NotKept> {
+        if !content.fits() {
+            return Err(NotKept::TooLarge);
+        }
         let count = self.0.counts.of(topic, deadline).await;
         let number = count.and_then(|count| partition_of(&content.key, count));
         let number = number.ok_or(NotKept::Unavailable)?;

@@ -24,7 +24,7 @@ pub use group::{GroupConsumer, Partition, Polled, Rebalance, headers_of};
 pub use pace::COMMIT_INTERVAL_MAX;
 pub use partition_of::partition_of;
 pub use patient::{NotSent, PatientProducer};
-pub use producer::{Producer, SendError, Written};
+pub use producer::{Producer, RAW_BYTES_MAX, SendError, Written};
 pub use rdkafka::message::{BorrowedMessage, Headers, Message};
 pub use scan::Scanner;
 pub use stage::{Reached, Stage};

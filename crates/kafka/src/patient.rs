@@ -1,6 +1,7 @@
 //! A producer that gives no record up: it tries until all in-sync replicas have it (kafka-rules 11).
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -10,6 +11,7 @@ use rdkafka::producer::{
     BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext,
     ThreadedProducer,
 };
+use tracing::warn;
 
 use crate::config::Cluster;
 use crate::failure::Failure;
@@ -29,7 +31,11 @@ pub struct PatientProducer<T: Send + Sync + 'static> {
     producer: ThreadedProducer<Reports<T>>,
 }
 
-struct Reports<T>(Box<Report<T>>);
+struct Reports<T> {
+    report: Box<Report<T>>,
+    /// Whether the last record was refused; to log the change, not each record.
+    refusing: AtomicBool,
+}
 
 type Report<T> = dyn Fn(T, Result<Written, SendError>) + Send + Sync;
 
@@ -54,7 +60,10 @@ impl<T: Send + Sync + 'static> PatientProducer<T> {
             .set("message.timeout.ms", "0")
             .set("socket.timeout.ms", ANSWER_WITHIN_MS)
             .set("request.timeout.ms", REPLICATED_WITHIN_MS);
-        let made = config.create_with_context(Reports(Box::new(report)));
+        let made = config.create_with_context(Reports {
+            report: Box::new(report),
+            refusing: AtomicBool::new(false),
+        });
         let producer = made.map_err(|error| Failure::of("create producer", error))?;
         Ok(Self { producer })
     }
@@ -99,11 +108,17 @@ impl<T: Send + Sync + 'static> ProducerContext<NoCustomPartitioner> for Reports<
     type DeliveryOpaque = Box<T>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, token: Box<T>) {
+        let refused_before = self.refusing.swap(result.is_err(), Ordering::Relaxed);
         let ended = match result {
             Ok(record) => Ok(Written::at(record.partition(), record.offset())),
-            Err((error, _)) => Err(sort(error)),
+            Err((error, _)) => {
+                if !refused_before {
+                    warn!(%error, "kafka refuses a record");
+                }
+                Err(sort(error))
+            }
         };
-        (self.0)(*token, ended);
+        (self.report)(*token, ended);
     }
 }
 

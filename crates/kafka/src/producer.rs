@@ -14,8 +14,9 @@ use crate::failure::Failure;
 use crate::topics::RECORD_BYTES_MAX;
 use crate::transactor::{Record, owned_headers};
 
-/// Leaves room below the topics' limit for what a quarantine record adds.
-const RAW_BYTES_MAX: i32 = RECORD_BYTES_MAX / 4 * 3;
+/// The most that a raw record may have in key, headers and value. Leaves room below the topics'
+/// limit for what a quarantine record adds.
+pub const RAW_BYTES_MAX: i32 = RECORD_BYTES_MAX / 4 * 3;
 
 /// Writes records with `acks=all`, idempotently, partitioned by Java's murmur2 (kafka-rules 1).
 #[derive(Clone)]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use crate::disk::Disk;
 use crate::frame::{self, Entry};
@@ -30,6 +30,8 @@ pub struct Writer {
     kept: BTreeMap<u32, Kept>,
     next_number: u32,
     active: Option<Active>,
+    /// Whether the last write failed; to log the change, not each entry.
+    failing: bool,
 }
 
 /// What a segment still holds.
@@ -72,6 +74,7 @@ impl Writer {
             next_number: kept.last_key_value().map_or(1, |(last, _)| last + 1),
             kept,
             active: None,
+            failing: false,
         }
     }
 
@@ -112,6 +115,9 @@ impl Writer {
         let costs = costs.map(cost).sum();
         match self.write(&group) {
             Ok(slots) => {
+                if std::mem::take(&mut self.failing) {
+                    info!("the spool can be written again");
+                }
                 let kept = self.kept.entry(slots[0].segment).or_default();
                 kept.entries += slots.len();
                 kept.cost += costs;
@@ -120,9 +126,8 @@ impl Writer {
                 }
             }
             Err(failed) => {
-                self.shared.failures.fetch_add(1, Ordering::Relaxed);
                 self.shared.free(costs);
-                error!(error = %failed, "spool cannot be written");
+                self.note(&failed);
                 for (_, tell) in group.entries {
                     tell.tell(Err(NotStored::from(&failed)));
                 }
@@ -194,9 +199,9 @@ impl Writer {
         };
         kept.entries = kept.entries.saturating_sub(offsets.len());
         if kept.entries > 0 {
+            // Then a restart finds the entries again: a repetition, not a loss.
             if let Err(failed) = segment.release(offsets) {
-                self.shared.failures.fetch_add(1, Ordering::Relaxed);
-                warn!(error = %failed, "releases are not noted, a restart would find the entries");
+                self.note(&failed);
             }
             return;
         }
@@ -210,6 +215,13 @@ impl Writer {
             self.active = None;
         }
         self.delete(&segment);
+    }
+
+    fn note(&mut self, failed: &io::Error) {
+        self.shared.failures.fetch_add(1, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.failing, true) {
+            error!(error = %failed, "the spool cannot be written");
+        }
     }
 
     fn delete(&mut self, segment: &Segment) {

@@ -2,12 +2,16 @@
 
 use bytes::Bytes;
 use events::Time;
+use kafka::RAW_BYTES_MAX;
 
 /// Says of a raw record that it waited on disk: across copies of ingest it may follow a later one.
 const SPOOLED: &str = "spooled";
 const RECEIVED_AT: &str = "received_at";
 const DELIVERY_ID: &str = "delivery_id";
 const SOURCE: &str = "source";
+/// More than Kafka's format adds to a header, and to a record.
+const HEADER_OVERHEAD: usize = 16;
+const RECORD_OVERHEAD: usize = 256;
 
 /// All of a raw record but its topic and partition.
 #[derive(Clone, PartialEq, Eq)]
@@ -18,6 +22,15 @@ pub(crate) struct RawContent {
 }
 
 impl RawContent {
+    /// Tells whether Kafka takes a record of this size, also when it comes from the spool: what is
+    /// accepted there must not be refused later.
+    pub(crate) fn fits(&self) -> bool {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD);
+        let bytes = self.key.len() + self.body.len() + headers.sum::<usize>() + RECORD_OVERHEAD;
+        i32::try_from(bytes).is_ok_and(|bytes| bytes <= RAW_BYTES_MAX)
+    }
+
     /// Returns the headers as Kafka takes them.
     pub(crate) fn headers(&self) -> Vec<(&str, &[u8])> {
         let headers = self.headers.iter();

@@ -213,6 +213,30 @@ async fn deliveries_are_accepted_without_kafka_from_the_start_and_go_before_late
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_spool_accepts_no_delivery_that_kafka_would_not_take_later() {
+    let site = Site::new();
+    let start = || {
+        site.start_with(|config| {
+            config.body_bytes_max = 4_000_000;
+            config.body_memory_max = 16_000_000;
+        })
+    };
+    let ingest = start().await;
+    let body = |bytes: usize| format!(r#"{{"uuid":"{}"}}"#, "x".repeat(bytes));
+    let fits = usize::try_from(kafka::RAW_BYTES_MAX).unwrap() - 2_000;
+    assert_eq!(post(&ingest, &body(fits)).await, 200);
+    assert_eq!(post(&ingest, &body(fits + 2_000)).await, 413);
+    Arc::into_inner(ingest).unwrap().end().await;
+    site.kafka.kill_node(1);
+    let ingest = start().await;
+    assert_eq!(post(&ingest, &body(fits)).await, 200);
+    assert_eq!(post(&ingest, &body(fits + 2_000)).await, 413);
+    site.kafka.start_node(1);
+    drained(&ingest).await;
+    assert_eq!(site.raw().into_values().flatten().count(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_full_spool_refuses_at_once_and_loses_nothing_that_it_has() {
     let site = Site::new();
     let ingest = site
