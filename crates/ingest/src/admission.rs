@@ -1,7 +1,7 @@
 //! What is decided about a request without its proof: pure, cheap first.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
@@ -19,6 +19,7 @@ pub(crate) fn admit(
     headers: &HeaderMap,
     peer: IpAddr,
     body_bytes_max: usize,
+    now: Instant,
 ) -> Result<(), Refused> {
     if announced_bytes(headers).is_some_and(|bytes| bytes > body_bytes_max as u64) {
         return Err(Refused::TooLarge);
@@ -29,7 +30,11 @@ pub(crate) fn admit(
     if !source.allows(peer) {
         return Err(Refused::Forbidden);
     }
-    Ok(())
+    source.take_turn(now).map_err(|wait| {
+        let whole = wait + Duration::from_millis(999);
+        let retry_after_s = u32::try_from(whole.as_secs()).unwrap_or(u32::MAX);
+        Refused::TooMany { retry_after_s }
+    })
 }
 
 /// Checks the time that the sender signed, where it signed one.

@@ -106,8 +106,15 @@ impl Config {
         }
     }
 
+    /// Reads the sources and the secrets they name.
+    pub(crate) fn sources(&self) -> anyhow::Result<Sources> {
+        let sources = Sources::load(&self.sources_file.sources)?;
+        self.check_room(&sources)?;
+        Ok(sources)
+    }
+
     /// Refuses a memory in which a body that is allowed never finds room.
-    pub(crate) fn check_room(&self, sources: &Sources) -> anyhow::Result<()> {
+    fn check_room(&self, sources: &Sources) -> anyhow::Result<()> {
         let memory = self.body_memory_max as usize;
         for source in sources.iter() {
             let largest = source

@@ -57,7 +57,7 @@ pub(crate) async fn handle(
         arrival,
         received_at,
     };
-    let sources = Arc::clone(&ingest.sources);
+    let sources = ingest.sources.now();
     let target = route::find(&sources, head.uri.path());
     let ended = match &target {
         Some(target) => ingest.take(target, &begun, &mut body).await,
@@ -105,7 +105,13 @@ impl Ingest {
             return Err(Refused::Method);
         }
         let body_bytes_max = source.body_bytes_max.unwrap_or(self.limits.body_bytes_max);
-        admission::admit(source, &head.headers, arrival.client, body_bytes_max)?;
+        admission::admit(
+            source,
+            &head.headers,
+            arrival.client,
+            body_bytes_max,
+            arrival.at.into_std(),
+        )?;
         let whole = body::read(body, body_bytes_max, &self.room).await?;
         let headers = headers(&head.headers);
         let handshake = Handshake {
@@ -153,7 +159,7 @@ impl Ingest {
         received_at: Time,
     ) -> Result<Verified, Refused> {
         let verified = providers::verify(delivery, &source.live_keys(received_at))?;
-        let window = self.limits.replay_window;
+        let window = source.replay_window.unwrap_or(self.limits.replay_window);
         match verified.signed_at() {
             Some(at) if !admission::is_timely(at, received_at, window) => Err(Refused::Stale),
             Some(_) | None => Ok(verified),

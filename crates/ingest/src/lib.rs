@@ -23,7 +23,7 @@ use kafka::Producer;
 use service::http::HttpConfig;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex as AsyncMutex;
-use tracing::{error, info};
+use tracing::info;
 
 pub use admission::is_timely;
 pub use config::{Config, ReplayWindow, SourcesFile, SpoolConfig, SpoolFolder};
@@ -36,6 +36,7 @@ use config::Limits;
 use keep::{KEEP_WITHIN, Keeper};
 use metrics::IngestMetrics;
 use request_log::{RequestLog, Writer};
+use sources::{Follower, LiveSources};
 use spooling::Spooling;
 
 /// Ingest, its settings checked, before any port is bound.
@@ -44,7 +45,8 @@ pub struct Ingest {
     address: SocketAddr,
     limits: Limits,
     http: HttpConfig,
-    sources: Arc<Sources>,
+    sources: LiveSources,
+    follower: Follower,
     room: Room,
     keeper: Keeper,
     request_log: RequestLog,
@@ -59,13 +61,9 @@ impl Ingest {
         cluster: &kafka::Cluster,
         metrics: &service::Metrics,
     ) -> anyhow::Result<Self> {
-        let sources = Sources::load(&config.sources_file.sources)?;
-        info!(sources = sources.iter().count(), "sources read");
-        for source in sources.not_live(service::clock::now().into()) {
-            let source = &*source.id;
-            error!(source, "no secret counts now, every delivery is refused");
-        }
-        config.check_room(&sources)?;
+        let sources = config.sources()?;
+        sources::announce(&sources);
+        let sources = LiveSources::new(sources);
         let metrics = IngestMetrics::register(metrics);
         let producer = Producer::new(cluster, KEEP_WITHIN)?;
         let (request_log, log_writer) = request_log::open(cluster, &producer, &metrics);
@@ -80,7 +78,8 @@ impl Ingest {
             address: config.front.ingest_address,
             limits: config.limits(),
             http: config.front.http(metrics.http())?,
-            sources: Arc::new(sources),
+            follower: Follower::new(config, &sources),
+            sources,
             room: Room::new(config.body_memory_max),
             keeper,
             request_log,
@@ -103,6 +102,16 @@ impl Ingest {
             async move {
                 writer.lock().await.run().await;
                 Ok(())
+            }
+        });
+        let (follower, ending) = (self.follower.clone(), shutdown.clone());
+        context.tasks.spawn("sources", move || {
+            let (follower, ending) = (follower.clone(), ending.clone());
+            async move {
+                tokio::select! {
+                    ended = follower.run() => ended,
+                    () = ending.requested() => Ok(()),
+                }
             }
         });
         self.keeper.start(&context.tasks);

@@ -15,6 +15,8 @@ pub(crate) enum Refused {
     Method,
     #[error("peer is not on the source's allow-list")]
     Forbidden,
+    #[error("source sends too many requests")]
+    TooMany { retry_after_s: u32 },
     #[error("body is encoded")]
     Encoding,
     #[error("body is too large")]
@@ -54,6 +56,9 @@ impl Refused {
                 Effect::Plain(Answer::empty(405).with_header("allow", Method::POST.as_str()))
             }
             Self::Forbidden => Effect::Plain(Answer::empty(403)),
+            &Self::TooMany { retry_after_s } => {
+                Effect::Provider(Outcome::RateLimited { retry_after_s })
+            }
             Self::Encoding => Effect::Provider(Outcome::UnsupportedEncoding),
             Self::TooLarge => Effect::Provider(Outcome::TooLarge),
             Self::Incomplete => {
@@ -78,6 +83,7 @@ impl Refused {
             Self::UnknownSource => "unknown_source",
             Self::Method => "method",
             Self::Forbidden => "forbidden",
+            Self::TooMany { .. } => "too_many",
             Self::Encoding => "encoding",
             Self::TooLarge => "too_large",
             Self::Full => "full",

@@ -2,16 +2,24 @@
 
 mod check;
 mod file;
+mod live;
+mod rate;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use std::{fs, io};
 
 use events::{Provider, Time};
 use ipnet::IpNet;
 use providers::Key;
+
+use live::Watched;
+use rate::Rate;
+
+pub(crate) use live::{Follower, LiveSources, announce};
 
 /// All sources of a file, each checked.
 #[derive(Debug)]
@@ -19,6 +27,8 @@ pub struct Sources {
     all: Vec<Arc<Source>>,
     by_id: HashMap<Arc<str>, Arc<Source>>,
     by_gxp_path: HashMap<String, Arc<Source>>,
+    /// Of which it is made.
+    files: Vec<Watched>,
 }
 
 /// One configured sender.
@@ -29,6 +39,9 @@ pub struct Source {
     pub tenant: Arc<str>,
     /// Its own limit, where it sets one.
     pub body_bytes_max: Option<usize>,
+    /// Its own window, where it sets one.
+    pub replay_window: Option<Duration>,
+    rate: Option<Rate>,
     keys: Vec<TimedKey>,
     /// Empty allows every peer.
     allow_from: Vec<IpNet>,
@@ -63,6 +76,7 @@ pub enum SourcesError {
 impl Sources {
     /// Reads a sources file and the secrets it names.
     pub fn load(path: &Path) -> Result<Self, SourcesError> {
+        let file = Watched::look(path);
         let text = fs::read_to_string(path).map_err(|source| SourcesError::Unreadable {
             path: path.to_owned(),
             source,
@@ -72,7 +86,9 @@ impl Sources {
             reason = "which variable holds a secret is known only from the file"
         )]
         let environment = |name: &str| std::env::var(name).ok();
-        Self::parse(path, &text, &environment)
+        let mut sources = Self::parse(path, &text, &environment)?;
+        sources.files.push(file);
+        Ok(sources)
     }
 
     fn parse(
@@ -115,6 +131,12 @@ impl Source {
     pub fn live_keys(&self, at: Time) -> Vec<&Key> {
         let live = self.keys.iter().filter(|timed| timed.is_live(at));
         live.map(|timed| &timed.key).collect()
+    }
+
+    /// Counts a request; fails with the time to wait if there are too many.
+    pub(crate) fn take_turn(&self, now: Instant) -> Result<(), Duration> {
+        let rate = self.rate.as_ref();
+        rate.map_or(Ok(()), |rate| rate.take_turn(now))
     }
 
     /// Tells whether that peer may send for this source.
@@ -168,6 +190,7 @@ pub(crate) mod tests {
              \x20     not_before: 2026-12-01T00:00:00Z\n\
              \x20 allow_from: [203.0.113.0/24, 198.51.100.7]\n\
              \x20 body_bytes_max: 4096\n\
+             \x20 requests_per_second: 50\n\
              - id: fair\n\
              \x20 provider: gxp\n\
              \x20 tenant: acme\n\
@@ -248,6 +271,9 @@ pub(crate) mod tests {
                 one("genea", "secrets: [{text: s}], gxp_paths: [cvent]"),
                 one("gxp", "secrets: [{text: s}], gxp_paths: [tickets]"),
                 one("gxp", "secrets: [{text: s}], gxp_paths: [cvent, cvent]"),
+                one("alocity", "secrets: [{text: s}], replay_window: soon"),
+                one("genea", "secrets: [{text: s}], replay_window: 5m"),
+                one("genea", "secrets: [{text: s}], requests_per_second: 0"),
                 one("genea", secret).replace("id: hq", "id: a/b"),
                 one("genea", secret).replace("tenant: acme", "tenant: ''"),
                 one("genea", secret) + &one("genea", secret)["sources:\n".len()..],

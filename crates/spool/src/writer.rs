@@ -113,9 +113,7 @@ impl Writer {
         }
         let costs = group.entries.iter().map(|(entry, _)| frame::bytes(entry));
         let costs = costs.map(cost).sum();
-        let written = self.write(&group);
-        self.shared.written(costs);
-        match written {
+        match self.write(&group) {
             Ok(slots) => {
                 if std::mem::take(&mut self.failing) {
                     info!("the spool can be written again");

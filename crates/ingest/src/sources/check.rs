@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use events::{Provider, Time};
 use ipnet::IpNet;
@@ -12,6 +14,8 @@ use secrecy::SecretString;
 use serde_saphyr::Spanned;
 
 use super::file::{Entry, Secret};
+use super::live::Watched;
+use super::rate::Rate;
 use super::{Source, Sources, TimedKey};
 use crate::config::BODY_BYTES_MAX;
 use crate::front::network;
@@ -67,6 +71,7 @@ pub(super) fn sources(
         all: Vec::new(),
         by_id: HashMap::new(),
         by_gxp_path: HashMap::new(),
+        files: vault.files(&entries),
     };
     for entry in entries {
         let line = entry.referenced.line();
@@ -121,6 +126,8 @@ fn source(entry: &Entry, line: u64, vault: &Vault<'_>) -> Result<Source, (u64, S
         provider,
         tenant: entry.tenant.as_str().into(),
         body_bytes_max: body_bytes_max(entry).map_err(|reason| (line, reason))?,
+        replay_window: replay_window(entry, provider).map_err(|reason| (line, reason))?,
+        rate: rate(entry).map_err(|reason| (line, reason))?,
         keys: keys(entry, provider, vault)?,
         allow_from: networks(&entry.allow_from).map_err(|reason| (line, reason))?,
     })
@@ -176,6 +183,28 @@ fn body_bytes_max(entry: &Entry) -> Result<Option<usize>, String> {
     }
 }
 
+fn replay_window(entry: &Entry, provider: Provider) -> Result<Option<Duration>, String> {
+    let Some(text) = &entry.replay_window else {
+        return Ok(None);
+    };
+    if provider != Provider::Alocity {
+        return Err(format!("replay_window: {provider} signs no time"));
+    }
+    let window = service::duration::parse(text);
+    window
+        .map(Some)
+        .map_err(|reason| format!("replay_window: {reason}"))
+}
+
+fn rate(entry: &Entry) -> Result<Option<Rate>, String> {
+    let Some(count) = entry.requests_per_second else {
+        return Ok(None);
+    };
+    let count = u32::try_from(count).ok().and_then(NonZeroU32::new);
+    let count = count.ok_or("requests_per_second: a number from 1 on is needed")?;
+    Ok(Some(Rate::per_second(count)))
+}
+
 /// Takes networks in CIDR notation, and single addresses.
 fn networks(allow_from: &[String]) -> Result<Vec<IpNet>, String> {
     let networks = allow_from.iter().map(|text| network(text));
@@ -227,6 +256,14 @@ fn time(field: &str, text: Option<&str>) -> Result<Option<Time>, String> {
 }
 
 impl Vault<'_> {
+    /// Looks at the files that hold secrets.
+    fn files(&self, entries: &[Spanned<Entry>]) -> Vec<Watched> {
+        let secrets = entries.iter().flat_map(|entry| &entry.value.secrets);
+        let named = secrets.filter_map(|secret| secret.value.file.as_ref());
+        let files = named.map(|path| Watched::look(&self.folder.join(path)));
+        files.collect()
+    }
+
     /// Returns what a secret is called unless it says so itself, and its text.
     fn open(&self, secret: &Secret, index: usize) -> Result<(String, SecretString), String> {
         match (&secret.env, &secret.file, &secret.text) {

@@ -25,6 +25,8 @@ pub(super) struct Entry {
     #[serde(default)]
     pub(super) allow_from: Vec<String>,
     pub(super) body_bytes_max: Option<i64>,
+    pub(super) requests_per_second: Option<i64>,
+    pub(super) replay_window: Option<String>,
     #[serde(default)]
     pub(super) gxp_paths: Vec<String>,
 }
@@ -41,7 +43,7 @@ pub(super) struct Secret {
 }
 
 /// Fields whose names a fault may show: what else stands before a value may be part of a secret.
-const FIELDS: [&str; 14] = [
+const FIELDS: [&str; 16] = [
     "sources",
     "id",
     "provider",
@@ -50,6 +52,8 @@ const FIELDS: [&str; 14] = [
     "secret_encoding",
     "allow_from",
     "body_bytes_max",
+    "requests_per_second",
+    "replay_window",
     "gxp_paths",
     "env",
     "file",

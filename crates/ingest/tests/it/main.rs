@@ -9,6 +9,7 @@ mod handshakes;
 mod limits;
 mod own_kafka;
 mod refuses;
+mod reload;
 mod request_log;
 mod starts;
 mod unavailable;
