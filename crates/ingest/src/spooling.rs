@@ -17,7 +17,7 @@ use kafka::{Cluster, Failure, partition_of};
 use service::Tasks;
 use spool::{LocalDisk, Opened, Spool, Writer};
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::SpoolConfig;
 use crate::keep::NotKept;
@@ -30,6 +30,8 @@ pub(crate) use record::RawContent;
 
 /// How long an answer of Kafka about a topic is waited for.
 const ASK: Duration = Duration::from_secs(1);
+/// How long a failed producer may take to report all that it had.
+const GIVEN_UP_WITHIN: Duration = Duration::from_secs(30);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// All raw partitions, the producer and the spool.
@@ -190,7 +192,7 @@ impl Shared {
     }
 
     /// Puts a new producer in the place of the one that there is, as after it has failed for good.
-    /// What that one had is reported when it is dropped, goes to the spool and is drained.
+    /// What that one had is reported, goes to the spool and is drained.
     fn renew_producer(&self) {
         match RawProducer::new(&self.cluster, report) {
             Ok(new) => {
@@ -201,8 +203,10 @@ impl Shared {
                     .unwrap_or_else(PoisonError::into_inner);
                 let failed = std::mem::replace(&mut *producer, Arc::new(new));
                 drop(producer);
-                // It waits for its reports, and nobody is to wait with it.
-                drop(failed);
+                // Without its reports a partition would wait for them for ever.
+                if let Err(failure) = failed.give_up(GIVEN_UP_WITHIN) {
+                    error!(error = %failure, "deliveries stay in the spool until a restart");
+                }
             }
             Err(failure) => warn!(error = %failure, "producer cannot be replaced"),
         }

@@ -8,7 +8,7 @@ use rdkafka::ClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::Message;
 use rdkafka::producer::{
-    BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext,
+    BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext, PurgeConfig,
     ThreadedProducer,
 };
 use tracing::warn;
@@ -26,7 +26,8 @@ const REPLICATED_WITHIN_MS: &str = "8000";
 /// Writes records in the order in which they are sent, per partition, and reports each once, with
 /// the token it was sent with.
 ///
-/// Dropped, it reports all that is not acknowledged as such; that may take half a second.
+/// Dropped, it reports what is not acknowledged as such, as far as half a second allows; before,
+/// [`PatientProducer::give_up`] has more time.
 pub struct PatientProducer<T: Send + Sync + 'static> {
     producer: ThreadedProducer<Reports<T>>,
 }
@@ -90,6 +91,15 @@ impl<T: Send + Sync + 'static> PatientProducer<T> {
     /// knows (KIP-360): a new one must take its place.
     pub fn failed(&self) -> bool {
         self.producer.client().fatal_error().is_some()
+    }
+
+    /// Gives up all that is not acknowledged; returns once each record is reported, or is not in
+    /// time.
+    pub fn give_up(&self, within: Duration) -> Result<(), Failure> {
+        let all = PurgeConfig::default().queue().inflight();
+        self.producer.purge(all);
+        let flushed = self.producer.flush(within);
+        flushed.map_err(|error| Failure::of("give records up", error))
     }
 
     /// Asks how many partitions a topic has, 0 if it is not there; it waits for the answer.
