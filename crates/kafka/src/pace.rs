@@ -19,17 +19,20 @@ pub(crate) struct Pace {
     interval: Duration,
     when_dry: Duration,
     began_at: Option<Instant>,
+    /// Whether no record was waiting at some time since then.
+    kept_up: bool,
     last_commit: Duration,
 }
 
 impl Pace {
-    /// Under load commits follow one another at the interval; a transaction is due at the age of
-    /// `when_dry` when no record is waiting.
+    /// A transaction is due at the age of `when_dry` when no record is waiting; under load at that
+    /// of the interval, less what the last commit took unless there is a backlog.
     pub(crate) fn new(interval: Duration, when_dry: Duration) -> Self {
         Self {
             interval,
             when_dry,
             began_at: None,
+            kept_up: false,
             last_commit: Duration::ZERO,
         }
     }
@@ -37,6 +40,12 @@ impl Pace {
     /// A transaction has begun.
     pub(crate) fn begin(&mut self, now: Instant) {
         self.began_at = Some(now);
+        self.kept_up = false;
+    }
+
+    /// All records that came have been taken.
+    pub(crate) fn keep_up(&mut self) {
+        self.kept_up = true;
     }
 
     /// No transaction is open any more.
@@ -58,8 +67,11 @@ impl Pace {
     }
 
     /// What came during the last commit has waited already. But where commits are slow, smaller
-    /// ones would only be more of them.
+    /// ones would only be more of them, and in a backlog nobody waits for a single one.
     fn time_to_gather(&self) -> Duration {
+        if !self.kept_up {
+            return self.interval;
+        }
         let rest = self.interval.saturating_sub(self.last_commit);
         rest.max(self.interval / 2)
     }
@@ -77,6 +89,7 @@ mod tests {
         let mut pace = Pace::new(INTERVAL, Duration::ZERO);
         pace.note_commit(Duration::from_millis(last_commit_ms));
         pace.begin(now);
+        pace.keep_up();
         pace.is_due(Supply::Flowing, now + Duration::from_millis(age_ms))
     }
 
@@ -92,6 +105,16 @@ mod tests {
     fn half_of_the_interval_is_for_gathering_however_slow_a_commit_is() {
         assert!(!due(3_000, 49));
         assert!(due(3_000, 50));
+    }
+
+    #[test]
+    fn a_backlog_is_worked_off_in_whole_intervals() {
+        let now = Instant::now();
+        let mut pace = Pace::new(INTERVAL, Duration::ZERO);
+        pace.note_commit(INTERVAL);
+        pace.begin(now);
+        assert!(!pace.is_due(Supply::Flowing, now + Duration::from_millis(99)));
+        assert!(pace.is_due(Supply::Flowing, now + Duration::from_millis(100)));
     }
 
     #[test]

@@ -75,7 +75,7 @@ impl Transactor {
             .set("retry.backoff.max.ms", "1000")
             .set("acks", "all")
             .set("partitioner", "murmur2_random")
-            .set("linger.ms", "1")
+            .set("linger.ms", "5")
             .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
             .set("compression.type", "zstd")
             .set("queue.buffering.max.kbytes", "65536")

@@ -168,7 +168,11 @@ impl<S: Stage> Worker<S> {
         }
         self.resume()?;
         self.stage.tend(Duration::ZERO);
-        let supply = self.poll(self.config.poll_timeout)?;
+        let mut supply = self.poll(Duration::ZERO)?;
+        if supply == Supply::Dry {
+            self.pace.keep_up();
+            supply = self.poll(self.config.poll_timeout)?;
+        }
         self.commit_if_due(supply)
     }
 
