@@ -71,6 +71,7 @@ bench-normalizer: ## measures the normalizer beside the same loop written bare: 
 	cargo build --locked --release --package cardea --package end-to-end --bins
 	$${CARGO_TARGET_DIR:-target}/release/bench-normalizer throughput
 	$${CARGO_TARGET_DIR:-target}/release/bench-normalizer latency
+	$${CARGO_TARGET_DIR:-target}/release/bench-normalizer latency --partitions 3
 
 bench-seen: ## how fast the ids of the dedupe window are read back, 10 million of them
 	cargo run --locked --release --package normalizer --example bench-seen

@@ -43,6 +43,14 @@ class Fleet:
         console = self._program.service("console", "console", "--console-address", address)
         wait_until("ingest and console ready", lambda: ingest.ready() and console.ready(), READY_S)
 
+    def serve_whole(self) -> None:
+        """Starts all services as one process, which counts as a normalizer called `all`."""
+        addresses = ["--ingest-address", f"127.0.0.1:{self.ingest}"]
+        addresses += ["--console-address", f"127.0.0.1:{self.console}"]
+        sources = ["--sources", str(self._program.sources), *PARTITIONS]
+        self.normalizers["all"] = self._program.service("all", "all", *sources, *addresses)
+        self.wait_ready()
+
     def start(self, name: str, *options: str) -> Service:
         """Starts a normalizer; its name is its static membership."""
         self._options[name] = options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from exactly_once import judge
@@ -68,10 +68,12 @@ class Trial:
 
 
 @contextmanager
-def trial(report: Report, stack: Stack, nodes: Nodes) -> Iterator[Trial]:
+def trial(
+    report: Report, stack: Stack, nodes: Nodes, serve: Callable[[Fleet], None] = Fleet.serve
+) -> Iterator[Trial]:
     made = Trial(report, stack, nodes)
     try:
-        made.fleet.serve()
+        serve(made.fleet)
         yield made
     finally:
         stack.stop_all()
