@@ -208,6 +208,18 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn the_documented_file_is_read() {
+        let page = include_str!("../../../docs/ingest.md");
+        let (_, rest) = page.split_once("```yaml\n").unwrap();
+        let (text, _) = rest.split_once("```").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("hq-secret-next"), "c2VjcmV0\n").unwrap();
+        let environment = |_: &str| Some("c2VjcmV0".to_owned());
+        let sources = Sources::parse(&folder.path().join("sources.yaml"), text, &environment);
+        assert_eq!(sources.unwrap().iter().count(), 2);
+    }
+
+    #[test]
     fn a_key_counts_within_its_time_only() {
         let secrets = "secrets: [{env: FILLED, not_after: 2026-12-02T00:00:00Z},\
                        {text: next, id: next, not_before: 2026-12-01T00:00:00Z}]";
