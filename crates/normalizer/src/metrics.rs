@@ -35,6 +35,13 @@ pub const TRANSACTIONS: Metric = Metric {
     help: "Transactions by how they ended.",
     labels: &["outcome"],
 };
+/// A loss: raw records that retention took before they were read. A partition that is taken over
+/// again before its next commit counts again.
+pub const OVERTAKEN: Metric = Metric {
+    name: "cardea_normalizer_overtaken_total",
+    help: "Raw records that retention took before they were read.",
+    labels: &["provider"],
+};
 /// Records of `seen` that no normalizer wrote.
 pub const UNREADABLE: Metric = Metric {
     name: "cardea_normalizer_unreadable_total",
@@ -49,6 +56,7 @@ pub struct Metrics {
     duplicates: IntCounterVec,
     quarantined: IntCounterVec,
     seen_ids: IntGaugeVec,
+    overtaken: IntCounterVec,
     pub(crate) transactions_committed: IntCounter,
     pub(crate) transactions_refused: IntCounter,
     pub(crate) unreadable: IntCounter,
@@ -63,6 +71,7 @@ impl Metrics {
             duplicates: metrics.counters(&DUPLICATES),
             quarantined: metrics.counters(&QUARANTINED),
             seen_ids: metrics.gauges(&SEEN_IDS),
+            overtaken: metrics.counters(&OVERTAKEN),
             transactions_committed: transactions.with_label_values(&["committed"]),
             transactions_refused: transactions.with_label_values(&["refused"]),
             unreadable: metrics.counter(&UNREADABLE),
@@ -84,5 +93,9 @@ impl Metrics {
 
     pub(crate) fn seen_ids(&self, provider: Provider) -> IntGauge {
         self.seen_ids.with_label_values(&[provider.name()])
+    }
+
+    pub(crate) fn overtaken(&self, provider: Provider) -> IntCounter {
+        self.overtaken.with_label_values(&[provider.name()])
     }
 }

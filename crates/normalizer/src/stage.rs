@@ -87,6 +87,8 @@ impl Stage for Normalize {
         self.metrics.unreadable.inc_by(rebuilt.unreadable);
         let Rebuilt { seen, ended_at, .. } = rebuilt;
         let start = start_of(partition, committed, ended_at, earliest)?;
+        let lost = u64::try_from(earliest - start).unwrap_or(0);
+        self.metrics.overtaken(provider).inc_by(lost);
         debug!(%partition, seen = seen.len(), start, "seen ids rebuilt");
         self.revoke(partition);
         self.metrics.seen_ids(provider).add(count(seen.len()));

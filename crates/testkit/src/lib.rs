@@ -13,7 +13,7 @@ pub use crate::endpoint::{Answer, Endpoint};
 pub use crate::kafka::Kafka;
 pub use crate::proxy::Proxy;
 pub use crate::topics::{
-    Isolation, OwnedRecord, commit_offset, create_topic, delete_group, delete_topics, grow_topic,
-    read_topic, write_record,
+    Isolation, OwnedRecord, commit_offset, create_topic, delete_group, delete_records,
+    delete_topics, grow_topic, read_topic, write_record,
 };
 pub use crate::wait::{free_port, wait_until};

@@ -91,6 +91,17 @@ pub fn delete_topics(brokers: &str, prefix: &str) {
     }
 }
 
+/// Deletes the records of a partition before an offset, as retention does.
+pub fn delete_records(brokers: &str, topic: &str, partition: i32, before: i64) {
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(before))
+        .expect("the offset is one");
+    with_admin(brokers, async |admin| {
+        let deleted = admin.delete_records(&list, &admin_options()).await;
+        deleted.expect("delete records");
+    });
+}
+
 /// Deletes a consumer group with its offsets; `false` while it still has members.
 pub fn delete_group(brokers: &str, group: &str) -> bool {
     let mut deleted = false;

@@ -110,3 +110,29 @@ async fn a_record_of_the_ledger_that_no_normalizer_wrote_is_passed_over() {
     assert_eq!(setting.counts().len(), 1 + 24);
     assert!(setting.counts().values().all(|count| *count == 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_retention_took_before_it_was_read_is_counted() {
+    let setting = Setting::new();
+    let stop = Stop::default();
+    let worker = setting.worker("a", &stop);
+    setting.scan(1, 0).await;
+    setting.wait_for(1).await;
+    stop.request();
+    worker.join().unwrap().unwrap();
+
+    for number in 1..=5 {
+        setting.scan(1, number).await;
+    }
+    let raw = setting.cluster.topic(Topic::Raw(Provider::Genea));
+    let partition = setting.read(Topic::Raw(Provider::Genea))[0].partition;
+    testkit::delete_records(setting.kafka.brokers(), &raw, partition, 4);
+    let (stop, metrics) = (Stop::default(), service::Metrics::new());
+    let worker = setting.counting_worker("a", &stop, &metrics);
+    setting.wait_for(1 + 2).await;
+    stop.request();
+    worker.join().unwrap().unwrap();
+    let counted = metrics.render();
+    let lost = "cardea_normalizer_overtaken_total{provider=\"genea\"} 3";
+    assert!(counted.contains(lost), "{counted}");
+}

@@ -82,6 +82,15 @@ impl Setting {
     }
 
     pub(crate) fn worker(&self, instance: &str, stop: &Stop) -> JoinHandle<Result<(), Failure>> {
+        self.counting_worker(instance, stop, &service::Metrics::new())
+    }
+
+    pub(crate) fn counting_worker(
+        &self,
+        instance: &str,
+        stop: &Stop,
+        metrics: &service::Metrics,
+    ) -> JoinHandle<Result<(), Failure>> {
         let config = normalizer::Config {
             workers: 1,
             dedupe: DedupeWindow {
@@ -90,7 +99,7 @@ impl Setting {
             commit_interval: Duration::from_millis(50),
         };
         let clock = || Time::from_seconds(RECEIVED_AT).unwrap();
-        let metrics = Metrics::register(&service::Metrics::new());
+        let metrics = Metrics::register(metrics);
         let worker = normalizer::worker(
             &config,
             &self.cluster,
