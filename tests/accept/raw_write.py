@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from kafka_read import client, read_to
+from stack import wait_until
 
 # Headers of raw records.
 DELIVERY_ID, RECEIVED_AT = "delivery_id", "received_at"
@@ -31,7 +32,10 @@ class RawWriter:
         self._topic = topic
         self._brokers = brokers
         self._ident = ident.encode()
-        self.sample = self._first()
+        found: list[Sample] = []
+        # What ingest accepted may still be in its spool.
+        wait_until("the sample in raw", lambda: found.extend(self._find()) or bool(found), FLUSH_S, 0.5)
+        self.sample = found[0]
         self._producer = Producer(
             {**client(brokers), "linger.ms": 20, "acks": "all", "message.max.bytes": 4 << 20}
         )
@@ -74,7 +78,7 @@ class RawWriter:
     def _told(self, error: KafkaException | None, _message: object) -> None:
         self._failed += error is not None
 
-    def _first(self) -> Sample:
+    def _find(self) -> list[Sample]:
         consumer = Consumer(
             {
                 **client(self._brokers),
@@ -90,11 +94,10 @@ class RawWriter:
                 )[1]
                 for number in consumer.list_topics(self._topic, timeout=10).topics[self._topic].partitions
             }
-            for message in read_to(consumer, ends):
-                if self._ident in message.value():
-                    return Sample(
-                        message.partition(), dict(message.headers()), message.key(), message.value()
-                    )
-            raise LookupError(f"no record of {self._ident.decode()} in {self._topic}")
+            return [
+                Sample(message.partition(), dict(message.headers()), message.key(), message.value())
+                for message in read_to(consumer, ends)
+                if self._ident in message.value()
+            ]
         finally:
             consumer.close()

@@ -13,7 +13,6 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::config::{Cluster, Isolation};
 use crate::failure::Failure;
-use crate::group::Partition;
 use crate::scan::{away, fatal_only};
 use crate::tail::missing;
 
@@ -282,7 +281,10 @@ pub(crate) fn offsets(
 }
 
 /// Lists the partitions of topics, which must exist.
-fn partitions_of(reader: &BaseConsumer, topics: &[String]) -> Result<TopicPartitionList, Failure> {
+pub(crate) fn partitions_of(
+    reader: &BaseConsumer,
+    topics: &[String],
+) -> Result<TopicPartitionList, Failure> {
     let metadata = reader
         .fetch_metadata(None, ASK)
         .map_err(|error| Failure::of("read metadata", error))?;
@@ -301,7 +303,7 @@ fn partitions_of(reader: &BaseConsumer, topics: &[String]) -> Result<TopicPartit
 }
 
 /// Reads an answer: an error of a partition is an error, not "none".
-fn known(found: &TopicPartitionList) -> Result<Offsets, Failure> {
+pub(crate) fn known(found: &TopicPartitionList) -> Result<Offsets, Failure> {
     let mut offsets = Offsets::new();
     for element in found.elements() {
         element
@@ -312,32 +314,6 @@ fn known(found: &TopicPartitionList) -> Result<Offsets, Failure> {
         }
     }
     Ok(offsets)
-}
-
-/// Returns the stable offsets that a group has committed, without becoming a member of it.
-pub fn group_offsets(
-    cluster: &Cluster,
-    group: &str,
-    topics: &[String],
-) -> Result<BTreeMap<Partition, i64>, Failure> {
-    let reader: BaseConsumer = cluster
-        .client()
-        .set("group.id", group)
-        .set("isolation.level", Isolation::Committed.name())
-        .create()
-        .map_err(|error| Failure::of("create reader", error))?;
-    let list = partitions_of(&reader, topics)?;
-    let found = reader
-        .committed_offsets(list, ASK)
-        .map_err(|error| Failure::of("read committed offsets", error))?;
-    let partition = |(topic, number): (String, i32)| Partition {
-        topic: topic.into(),
-        number,
-    };
-    let offsets = known(&found)?.into_iter();
-    Ok(offsets
-        .map(|(place, offset)| (partition(place), offset))
-        .collect())
 }
 
 impl fmt::Debug for Extents {

@@ -1,6 +1,7 @@
 //! Bytes in and out of Kafka: settings, topics, the producer of ingest, the transactional
 //! read-process-write loop, compacted tables. Knows nothing of events, providers and HTTP.
 
+mod committed;
 mod config;
 mod extent;
 mod failure;
@@ -17,8 +18,9 @@ mod topics;
 mod transactor;
 mod worker;
 
+pub use committed::group_offsets;
 pub use config::{Cluster, Config, ConfigError, InstanceConfig};
-pub use extent::{Extent, Extents, group_offsets};
+pub use extent::{Extent, Extents};
 pub use failure::Failure;
 pub use group::{GroupConsumer, Partition, Polled, Rebalance, headers_of};
 pub use pace::COMMIT_INTERVAL_MAX;

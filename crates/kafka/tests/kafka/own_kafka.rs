@@ -1,14 +1,15 @@
 //! What needs a Kafka of its own: outages, and answers that are lost on the way.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kafka::{Record, Stop, Transactor};
+use kafka::{Record, Stop, Transactor, group_offsets};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use testkit::proxy::{Api, Fate, Way};
-use testkit::{Isolation, read_topic, wait_until};
+use testkit::{Isolation, Kafka, read_topic, wait_until};
 
-use crate::setting::{DEADLINE, Setting, member};
+use crate::setting::{DEADLINE, Setting, cluster_at, member};
 
 /// Longer than the transaction timeout and the group's session together.
 const OUTAGE: Duration = Duration::from_secs(18);
@@ -145,4 +146,13 @@ async fn a_late_end_of_a_transaction_does_not_end_the_next() {
         setting.committed_values("out"),
         [b"first".as_slice(), b"second"]
     );
+}
+
+#[test]
+fn a_kafka_that_has_never_had_a_group_says_that_it_has_none() {
+    let kafka = Kafka::one_node();
+    testkit::create_topic(kafka.brokers(), "raw", 1);
+    let cluster = cluster_at(kafka.brokers(), "");
+    let offsets = group_offsets(&cluster, "nobody", &["raw".to_owned()]);
+    assert_eq!(offsets.unwrap(), BTreeMap::new());
 }

@@ -267,7 +267,7 @@ impl<K> Setting<K> {
     }
 }
 
-fn cluster_at(brokers: &str, topic_prefix: &str) -> Cluster {
+pub(crate) fn cluster_at(brokers: &str, topic_prefix: &str) -> Cluster {
     let config = Config {
         brokers: brokers.to_owned(),
         topic_prefix: topic_prefix.to_owned(),
