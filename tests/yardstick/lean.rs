@@ -316,6 +316,7 @@ mod tests {
                 received_at: Time::from_micros(received_at).unwrap(),
                 signed_at: None,
                 tail,
+                decision: None,
                 position: RawPosition {
                     topic: "raw".to_owned(),
                     partition: 7,

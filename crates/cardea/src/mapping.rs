@@ -19,6 +19,7 @@ pub(crate) fn map(
         received_at,
         signed_at,
         tail: &delivery.tail,
+        decision: None,
         position: RawPosition {
             topic: String::new(),
             partition: 0,

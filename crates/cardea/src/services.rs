@@ -143,7 +143,7 @@ pub(crate) async fn normalizer(args: NormalizerArgs) -> anyhow::Result<ExitCode>
         let topics = Provider::ALL.into_iter().flat_map(of_provider);
         let topics = topics
             .chain(CanonicalTopic::ALL.map(Topic::Canonical))
-            .chain([Topic::SchemaIds])
+            .chain([Topic::SchemaIds, Topic::Rosters])
             .collect();
         let registry = setting(Client::new(&args.registry))?;
         let window = args.normalizer.dedupe.dedupe_window;

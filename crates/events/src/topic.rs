@@ -38,6 +38,8 @@ pub enum Topic {
     /// The schema ids that a registry gave.
     SchemaIds,
     Subscriptions,
+    /// The attendees that answer GxP's access questions.
+    Rosters,
     Retries(CanonicalTopic),
     DeadLetters,
     Attempts,
@@ -98,6 +100,7 @@ impl Topic {
             .chain(by_provider(Self::Quarantine))
             .chain(by_provider(Self::Seen))
             .chain([Self::Requests, Self::SchemaIds, Self::Subscriptions])
+            .chain([Self::Rosters])
             .chain(by_canonical(Self::Retries))
             .chain([Self::DeadLetters, Self::Attempts])
             .collect()
@@ -115,6 +118,7 @@ impl fmt::Display for Topic {
             Self::Requests => f.write_str("requests"),
             Self::SchemaIds => f.write_str("schema_ids"),
             Self::Subscriptions => f.write_str("subscriptions"),
+            Self::Rosters => f.write_str("rosters"),
             Self::Retries(topic) => write!(f, "retries.{topic}"),
             Self::DeadLetters => f.write_str("dead_letters"),
             Self::Attempts => f.write_str("attempts"),

@@ -8,6 +8,7 @@ mod names;
 mod outgoing;
 pub mod quarantine;
 mod rebuild;
+mod rosters;
 mod seen;
 mod stage;
 

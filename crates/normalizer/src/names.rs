@@ -9,6 +9,7 @@ pub(crate) struct Names {
     canonical: [String; CanonicalTopic::ALL.len()],
     quarantine: [String; Provider::ALL.len()],
     seen: [String; Provider::ALL.len()],
+    rosters: String,
 }
 
 impl Names {
@@ -21,6 +22,7 @@ impl Names {
             canonical: CanonicalTopic::ALL.map(|topic| cluster.topic(topic)),
             quarantine: by_provider(Topic::Quarantine),
             seen: by_provider(Topic::Seen),
+            rosters: cluster.topic(Topic::Rosters),
         }
     }
 
@@ -34,6 +36,10 @@ impl Names {
 
     pub(crate) fn seen(&self, provider: Provider) -> &str {
         &self.seen[provider as usize]
+    }
+
+    pub(crate) fn rosters(&self) -> &str {
+        &self.rosters
     }
 
     /// The partition of `seen` that belongs to one of raw.

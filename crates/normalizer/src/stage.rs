@@ -9,7 +9,7 @@ use kafka::{
     BorrowedMessage, Cluster, Failure, Message, Partition, Reached, Scanner, Stage, Transactor,
     headers_of,
 };
-use providers::Raw;
+use providers::{Raw, roster};
 use registry::Live;
 use tracing::{debug, warn};
 
@@ -20,6 +20,7 @@ use crate::names::Names;
 use crate::outgoing::outgoing_of;
 use crate::quarantine;
 use crate::rebuild::{Rebuilt, rebuild};
+use crate::rosters;
 use crate::seen::{Seen, Window};
 
 /// A clock that is far ahead must not push ids out of the window: stream time follows
@@ -195,7 +196,10 @@ impl State {
         let body = record.payload().unwrap_or_default();
         let parsed = Raw::parse(self.provider, position, headers.iter().copied(), body);
         let received_at = parsed.as_ref().ok().map(|raw| raw.received_at);
-        let mapped = parsed.and_then(|raw| outgoing_of(&raw, setting.ids.now()));
+        let mapped = parsed.and_then(|raw| {
+            let outgoing = outgoing_of(&raw, setting.ids.now())?;
+            Ok((outgoing, roster::rows(&raw)))
+        });
         let limit = self.limit(setting);
         let stream_time = self.stream_time(limit, received_at);
         let seen = &self.seen;
@@ -203,7 +207,8 @@ impl State {
             Batch::starting_at(record.offset(), stream_time, limit, setting.window)
         });
         match mapped {
-            Ok(outgoing) => {
+            Ok((outgoing, rows)) => {
+                rosters::write(out, names.rosters(), &rows)?;
                 for outgoing in outgoing {
                     let id = outgoing.event.envelope.event_id;
                     if seen.contains(id, stream_time) || !batch.remember(id, stream_time) {

@@ -17,8 +17,11 @@
 //!   lost unless its body differs.
 //! - *When are two statuses or scans without a time one?* Nothing tells: each delivery is an event.
 //! - *How large is a sync?* Not public: up to 10,000 attendees.
-//! - *Which modes has a sync?* `create` creates persons; an upsert, or any other mode, counts as an
-//!   update.
+//! - *What does a sync's mode tell?* Events of `create` say that a person was created; those of an
+//!   upsert, which does not tell which of the two it was, that one was updated.
+//! - *When is a scan a decision?* When ingest answered one; without, it is `access.requested`.
+//!
+//! What a scan and a sync have to do with the roster stands in `roster`.
 
 mod access_event;
 mod answer;
@@ -39,6 +42,7 @@ use outgoing::Outgoing;
 use crate::delivery::{Delivery, Headers, Proof, Refusal, prove};
 use crate::draft::{self, Draft, Reason, Unmappable, full_name};
 use crate::json::{Fields, NotJson};
+use crate::roster::{Row, Sync, SyncMode};
 use crate::{Key, Raw};
 
 const GXP_SIGNATURE: &str = "x-gxp-signature";
@@ -150,11 +154,33 @@ pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
     })?;
     Ok(match message {
         Message::GatewayStatus(status) => vec![status.draft()],
-        Message::AccessEvent(scan) => vec![scan.draft()],
+        Message::AccessEvent(scan) => vec![scan.draft(raw.decision.as_ref())],
         Message::Cvent(event) => vec![event.draft()],
         Message::AttendeeSync(sync) => sync.drafts(raw.body),
         Message::Outgoing(event) => vec![event.draft()?],
     })
+}
+
+/// Returns the rows of a sync that its record writes to the roster; none of anything else.
+pub(crate) fn roster_rows(raw: &Raw<'_>) -> Vec<Row> {
+    let read = |fields| Message::read(raw.tail, fields).ok();
+    match Fields::parse(raw.body).ok().and_then(read) {
+        Some(Message::AttendeeSync(sync)) => {
+            let Sync { mode, rows } = sync.asked(raw.tenant);
+            match (&raw.decision, mode) {
+                (Some(decision), _) => decision.written(rows),
+                (None, SyncMode::Upsert) => rows,
+                (None, SyncMode::Create | SyncMode::Update) => Vec::new(),
+            }
+        }
+        Some(
+            Message::GatewayStatus(_)
+            | Message::AccessEvent(_)
+            | Message::Cvent(_)
+            | Message::Outgoing(_),
+        )
+        | None => Vec::new(),
+    }
 }
 
 /// Takes a field without which the endpoint documents a 400.

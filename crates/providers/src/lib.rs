@@ -14,6 +14,7 @@ mod gxp;
 mod json;
 mod key;
 pub mod raw;
+pub mod roster;
 mod samples;
 
 pub use answer::{Answer, Outcome};

@@ -5,6 +5,7 @@ use std::fmt;
 use events::{Provider, RawPosition, Time};
 use uuid::Uuid;
 
+use crate::roster::Decision;
 use crate::{Reason, Unmappable, Verified};
 
 const DELIVERY_ID: &str = "delivery_id";
@@ -15,8 +16,17 @@ const SIGNED_AT: &str = "signed_at";
 const TAIL: &str = "tail";
 const SCHEME: &str = "scheme";
 const KEY_ID: &str = "key_id";
+const DECISION: &str = "decision";
 /// The headers that are read back.
-const READ: [&str; 6] = [SOURCE, TENANT, DELIVERY_ID, RECEIVED_AT, SIGNED_AT, TAIL];
+const READ: [&str; 7] = [
+    SOURCE,
+    TENANT,
+    DELIVERY_ID,
+    RECEIVED_AT,
+    SIGNED_AT,
+    TAIL,
+    DECISION,
+];
 /// Precedes the names of kept request headers.
 const REQUEST_HEADER: &str = "http.";
 /// The request headers that are kept. Whatever else comes stays out of Kafka: a bearer token, a
@@ -46,6 +56,8 @@ pub struct Raw<'a> {
     pub signed_at: Option<Time>,
     /// The path after the source.
     pub tail: &'a str,
+    /// What ingest answered from the roster.
+    pub decision: Option<Decision>,
     /// `index` is 0 here; each event gets its own.
     pub position: RawPosition,
     pub body: &'a [u8],
@@ -84,6 +96,11 @@ pub fn headers(
         .collect()
 }
 
+/// Returns the header that carries what ingest answered from the roster.
+pub fn decision_header(decision: &Decision) -> (String, Vec<u8>) {
+    (DECISION.to_owned(), decision.to_string().into_bytes())
+}
+
 impl<'a> Raw<'a> {
     /// Reads a raw record back. What ingest did not write is a `BadRecord`.
     pub fn parse(
@@ -99,8 +116,15 @@ impl<'a> Raw<'a> {
                 found[at].get_or_insert(value);
             }
         }
-        let [source, tenant, delivery_id, received_at, signed_at, tail] =
-            found.map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
+        let [
+            source,
+            tenant,
+            delivery_id,
+            received_at,
+            signed_at,
+            tail,
+            decision,
+        ] = found.map(|value| value.and_then(|value| std::str::from_utf8(value).ok()));
         let need =
             |name: &'static str, found: Option<&'a str>| found.ok_or_else(|| bad_record(name));
         let time = |name: &'static str, text: &str| {
@@ -117,6 +141,9 @@ impl<'a> Raw<'a> {
             received_at: time(RECEIVED_AT, need(RECEIVED_AT, received_at)?)?,
             signed_at: signed_at.map(|text| time(SIGNED_AT, text)).transpose()?,
             tail: need(TAIL, tail)?,
+            decision: decision
+                .map(|text| text.parse().map_err(|_| bad_record(DECISION)))
+                .transpose()?,
             position,
             body,
         })

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::filter::Traits;
 use crate::ledger::{Event, Owed};
-use crate::rows::{BadRow, parse_key, parse_retry};
+use crate::rows::{Unreadable, parse_key, parse_retry};
 use crate::subscription::SubscriptionId;
 
 /// Reads what a filter asks for from the CloudEvents headers, without decoding the value.
@@ -32,7 +32,10 @@ pub(crate) fn read_event<'a>(record: &'a BorrowedMessage<'_>) -> Option<(Event, 
 pub(crate) type Row = ((SubscriptionId, Uuid), Option<(Owed, Time)>);
 
 /// Reads a row of `retries`, of the canonical partition that it belongs to; `None` is its tombstone.
-pub(crate) fn read_row(partition: &Partition, record: &BorrowedMessage<'_>) -> Result<Row, BadRow> {
+pub(crate) fn read_row(
+    partition: &Partition,
+    record: &BorrowedMessage<'_>,
+) -> Result<Row, Unreadable> {
     let key = parse_key(record.key().unwrap_or_default())?;
     let Some(value) = record.payload() else {
         return Ok((key, None));

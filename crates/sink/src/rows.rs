@@ -29,7 +29,7 @@ pub(crate) type Header = (&'static str, Cow<'static, [u8]>);
 /// A row that no sink of this version wrote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the {0} is missing or not understood")]
-pub(crate) struct BadRow(&'static str);
+pub(crate) struct Unreadable(&'static str);
 
 /// What one record of `attempts` says: of every outgoing request, but nothing of its content.
 #[derive(Debug, Serialize)]
@@ -108,13 +108,13 @@ pub(crate) fn attempt_json(
 }
 
 /// Splits the key of a row.
-pub(crate) fn parse_key(key: &[u8]) -> Result<(SubscriptionId, Uuid), BadRow> {
+pub(crate) fn parse_key(key: &[u8]) -> Result<(SubscriptionId, Uuid), Unreadable> {
     let parts = std::str::from_utf8(key)
         .ok()
         .and_then(|k| k.split_once('/'));
-    let (subscription, event) = parts.ok_or(BadRow("key"))?;
-    let subscription = subscription.parse().map_err(|_| BadRow("key"))?;
-    let event = event.parse().map_err(|_| BadRow("key"))?;
+    let (subscription, event) = parts.ok_or(Unreadable("key"))?;
+    let subscription = subscription.parse().map_err(|_| Unreadable("key"))?;
+    let event = event.parse().map_err(|_| Unreadable("key"))?;
     Ok((subscription, event))
 }
 
@@ -124,26 +124,26 @@ pub(crate) fn parse_retry<'a>(
     (subscription, event_id): (SubscriptionId, Uuid),
     header: impl Fn(&str) -> Option<&'a [u8]>,
     value: &[u8],
-) -> Result<(Owed, Time), BadRow> {
+) -> Result<(Owed, Time), Unreadable> {
     let text = |name: &'static str| {
-        let bytes = header(name).ok_or(BadRow(name))?;
-        std::str::from_utf8(bytes).map_err(|_| BadRow(name))
+        let bytes = header(name).ok_or(Unreadable(name))?;
+        std::str::from_utf8(bytes).map_err(|_| Unreadable(name))
     };
     if text("version")? != VERSION {
-        return Err(BadRow("version"));
+        return Err(Unreadable("version"));
     }
-    let time = |name: &'static str| text(name)?.parse::<Time>().map_err(|_| BadRow(name));
+    let time = |name: &'static str| text(name)?.parse::<Time>().map_err(|_| Unreadable(name));
     let attempts = text("attempts")?.parse();
     let event = Event {
         id: event_id,
-        key: Bytes::copy_from_slice(header("event_key").ok_or(BadRow("event_key"))?),
+        key: Bytes::copy_from_slice(header("event_key").ok_or(Unreadable("event_key"))?),
         wire: Bytes::copy_from_slice(value),
     };
     let owed = Owed {
         partition: partition.clone(),
         subscription,
         event: Arc::new(event),
-        attempts: attempts.map_err(|_| BadRow("attempts"))?,
+        attempts: attempts.map_err(|_| Unreadable("attempts"))?,
         first_attempt_at: time("first_attempt_at")?,
     };
     Ok((owed, time("due_at")?))
@@ -176,7 +176,7 @@ mod tests {
         headers.iter().map(show).collect()
     }
 
-    fn read(headers: &[Header]) -> Result<(Owed, Time), BadRow> {
+    fn read(headers: &[Header]) -> Result<(Owed, Time), Unreadable> {
         let owed = owed();
         let header = |name: &str| {
             let found = headers.iter().find(|(known, _)| *known == name);
@@ -199,7 +199,7 @@ mod tests {
         for missing in 0..whole.len() {
             let mut headers = whole.clone();
             let (name, _) = headers.remove(missing);
-            assert_eq!(read(&headers), Err(BadRow(name)));
+            assert_eq!(read(&headers), Err(Unreadable(name)));
         }
     }
 
@@ -207,7 +207,7 @@ mod tests {
     fn keys_of_others_are_refused() {
         let keys = ["", "sub_x/y", "00000000000000000000000000000007"];
         for key in keys {
-            assert_eq!(parse_key(key.as_bytes()), Err(BadRow("key")));
+            assert_eq!(parse_key(key.as_bytes()), Err(Unreadable("key")));
         }
     }
 

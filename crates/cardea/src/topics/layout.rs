@@ -67,7 +67,7 @@ fn kept_beside(topic: Topic) -> Option<Topic> {
         Topic::Canonical(canonical) => Some(Topic::Retries(canonical)),
         Topic::Quarantine(_) | Topic::Seen(_) | Topic::Retries(_) => None,
         Topic::Requests | Topic::SchemaIds | Topic::Subscriptions => None,
-        Topic::DeadLetters | Topic::Attempts => None,
+        Topic::Rosters | Topic::DeadLetters | Topic::Attempts => None,
     }
 }
 
@@ -78,7 +78,7 @@ fn outlived(topic: Topic) -> Option<Topic> {
         Topic::Seen(provider) => Some(Topic::Raw(provider)),
         Topic::Raw(_) | Topic::Canonical(_) | Topic::Quarantine(_) | Topic::Retries(_) => None,
         Topic::Requests | Topic::SchemaIds | Topic::Subscriptions => None,
-        Topic::DeadLetters | Topic::Attempts => None,
+        Topic::Rosters | Topic::DeadLetters | Topic::Attempts => None,
     }
 }
 
@@ -99,7 +99,7 @@ fn policy(topic: Topic, dedupe_window: Duration) -> (Cleanup, Option<Duration>, 
             Some(RAW_KEPT + dedupe_window + DAY),
             Timestamps::Broker,
         ),
-        Topic::SchemaIds | Topic::Subscriptions | Topic::Retries(_) => {
+        Topic::SchemaIds | Topic::Subscriptions | Topic::Rosters | Topic::Retries(_) => {
             (Cleanup::Compact, None, Timestamps::Writer)
         }
         Topic::DeadLetters => (Cleanup::CompactDelete, Some(DAY * 30), Timestamps::Writer),
@@ -142,6 +142,7 @@ mod tests {
         for topic in [
             Topic::SchemaIds,
             Topic::Subscriptions,
+            Topic::Rosters,
             Topic::Retries(events::CanonicalTopic::Access),
         ] {
             let spec = spec(topic);

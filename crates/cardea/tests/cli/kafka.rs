@@ -242,6 +242,7 @@ async fn write_event(kafka: &Kafka, sample: &str) {
         received_at: at,
         signed_at: None,
         tail: sample.tail,
+        decision: None,
         position: RawPosition {
             topic: String::new(),
             partition: 0,

@@ -5,4 +5,5 @@
 mod ledger;
 mod once;
 mod poison;
+mod rosters;
 mod setting;

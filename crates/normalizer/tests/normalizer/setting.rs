@@ -8,6 +8,7 @@ use events::{CanonicalTopic, Provider, Time, Topic, wire};
 use kafka::{Cluster, Failure, Producer, Record, Stop};
 use normalizer::DedupeWindow;
 use normalizer::metrics::Metrics;
+use providers::roster::Decision;
 use providers::{Delivery, Key, SecretEncoding, raw};
 use testkit::{Isolation, Kafka, OwnedRecord, create_topic, read_topic, wait_until};
 use uuid::Uuid;
@@ -44,6 +45,17 @@ impl Setting {
 
     /// Writes a delivery as ingest would.
     pub(crate) async fn deliver(&self, provider: Provider, tail: &str, body: &[u8]) {
+        self.deliver_with(provider, tail, body, None).await;
+    }
+
+    /// Writes a delivery as ingest would that answered so from the roster.
+    pub(crate) async fn deliver_with(
+        &self,
+        provider: Provider,
+        tail: &str,
+        body: &[u8],
+        decision: Option<&Decision>,
+    ) {
         let key = Key::new(provider, "1", &"secret".into(), SecretEncoding::Text).unwrap();
         let signed_at = Time::from_seconds(RECEIVED_AT).unwrap();
         let delivery = Delivery {
@@ -59,7 +71,8 @@ impl Setting {
             Ok(key) => key,
             Err(_) => format!("{provider}-test/"),
         };
-        let headers = raw::headers(&verified, Uuid::now_v7(), signed_at);
+        let mut headers = raw::headers(&verified, Uuid::now_v7(), signed_at);
+        headers.extend(decision.map(raw::decision_header));
         let headers: Vec<(&str, &[u8])> = headers
             .iter()
             .map(|(name, value)| (name.as_ref(), value.as_ref()))

@@ -1,11 +1,12 @@
 //! `access-event`: a scan that asks for a decision.
 
-use events::{Access, Body, CredentialRef, DeviceRef, EventType, Portal, Time};
+use events::{Access, Body, CredentialRef, DenyReason, DeviceRef, EventType, Person, Portal, Time};
 
 use super::required;
 use crate::Refusal;
 use crate::draft::{Draft, Identity};
 use crate::json::Fields;
+use crate::roster::Decision;
 
 pub(super) struct AccessEvent<'a> {
     reader_id: String,
@@ -30,7 +31,7 @@ impl<'a> AccessEvent<'a> {
         format!("reader/{}", self.reader_id)
     }
 
-    pub(super) fn draft(self) -> Draft {
+    pub(super) fn draft(self, decision: Option<&Decision>) -> Draft {
         let key = self.key();
         let Self {
             reader_id,
@@ -50,13 +51,35 @@ impl<'a> AccessEvent<'a> {
                 at.micros().to_be_bytes().to_vec(),
             ])
         });
+        let mut attributes = rest.attributes();
+        let mut access = Access::default();
+        let event_type = match decision {
+            Some(Decision::Granted { attendee_id }) => {
+                access.decision = events::Decision::Granted;
+                if let Some(id) = attendee_id {
+                    attributes.insert("attendee_id".to_owned(), id.to_string());
+                    access.person = Some(Person {
+                        id: Some(credential_value.clone()),
+                        ..Person::default()
+                    });
+                }
+                EventType::AccessGranted
+            }
+            Some(denied @ (Decision::Denied | Decision::Closed)) => {
+                access.decision = events::Decision::Denied;
+                access.deny_reason =
+                    (*denied == Decision::Denied).then_some(DenyReason::UnknownCredential);
+                EventType::AccessDenied
+            }
+            Some(Decision::Rows(_)) | None => EventType::AccessRequested,
+        };
         Draft {
-            event_type: EventType::AccessRequested,
+            event_type,
             native_type: "access-event".to_owned(),
             identity,
             occurred_at: timestamp,
             key,
-            attributes: rest.attributes(),
+            attributes,
             body: Body::Access(Access {
                 portal: Some(Portal {
                     id: reader_id.clone(),
@@ -71,7 +94,7 @@ impl<'a> AccessEvent<'a> {
                     number: Some(credential_value),
                     ..CredentialRef::default()
                 }),
-                ..Access::default()
+                ..access
             }),
         }
     }

@@ -5,6 +5,8 @@
 //! same request three times must come out once: so a sync is known by its content. What that costs
 //! stands in the head of `gxp`.
 
+use std::borrow::Cow;
+
 use events::{Body, Change, Credential, EventType, Person};
 use sha2::{Digest, Sha256};
 
@@ -12,19 +14,26 @@ use super::{bounded, missing, person, required};
 use crate::Refusal;
 use crate::draft::{Draft, Identity};
 use crate::json::Fields;
+use crate::roster::{Attendee, Row, RowKey, Sync, SyncMode};
 
 const ATTENDEES_MAX: usize = 10_000;
 const EXTERNAL_ID: &str = "attendees.*.external_id";
+const UNKNOWN_MODE: Refusal = Refusal::Malformed {
+    field: "sync_mode",
+    reason: "must be upsert, create or update",
+};
 
 pub(super) struct AttendeeSync<'a> {
     team_slug: String,
     project_slug: String,
     sync_mode: Option<String>,
-    attendees: Vec<Attendee<'a>>,
+    mode: SyncMode,
+    attendees: Vec<Synced<'a>>,
 }
 
-struct Attendee<'a> {
+struct Synced<'a> {
     external_id: String,
+    attendee: Attendee,
     person: Option<Person>,
     rest: Fields<'a>,
 }
@@ -42,16 +51,36 @@ impl<'a> AttendeeSync<'a> {
                 reason: "must not have more than 10000 items",
             });
         }
-        let rows = rows.into_iter().map(|row| Attendee::read(row.into()));
+        let rows = rows.into_iter().map(|row| Synced::read(row.into()));
+        let sync_mode = fields.text("sync_mode");
+        let mode = match &sync_mode {
+            Some(text) => SyncMode::parse(text).ok_or(UNKNOWN_MODE)?,
+            None => SyncMode::default(),
+        };
         Ok(Self {
             attendees: rows.collect::<Result<_, _>>()?,
             team_slug: required(&mut fields, "team_slug")?,
             project_slug: required(&mut fields, "project_slug")?,
-            sync_mode: fields
-                .text("sync_mode")
-                .map(|mode| bounded("sync_mode", mode))
-                .transpose()?,
+            sync_mode,
+            mode,
         })
+    }
+
+    /// Turns it into what it asks of the roster.
+    pub(super) fn asked(self, tenant: &str) -> Sync {
+        let row = |synced: Synced<'_>| Row {
+            key: RowKey {
+                tenant: tenant.to_owned(),
+                external_id: synced.external_id,
+                team_slug: self.team_slug.clone(),
+                project_slug: self.project_slug.clone(),
+            },
+            attendee: synced.attendee,
+        };
+        Sync {
+            mode: self.mode,
+            rows: self.attendees.into_iter().map(row).collect(),
+        }
     }
 
     pub(super) fn drafts(self, body: &[u8]) -> Vec<Draft> {
@@ -59,23 +88,25 @@ impl<'a> AttendeeSync<'a> {
             team_slug,
             project_slug,
             sync_mode,
+            mode,
             attendees,
         } = self;
         // An upsert does not tell which of the two it was.
-        let (event_type, change) = match sync_mode.as_deref() {
-            Some("create") => (EventType::PersonCreated, Change::Created),
-            _ => (EventType::PersonUpdated, Change::Updated),
+        let (event_type, change) = match mode {
+            SyncMode::Create => (EventType::PersonCreated, Change::Created),
+            SyncMode::Upsert | SyncMode::Update => (EventType::PersonUpdated, Change::Updated),
         };
         let identity = Identity::Derived(vec![
             b"attendee-sync".to_vec(),
             Sha256::digest(body).to_vec(),
         ]);
-        let draft = |attendee: Attendee<'_>| {
-            let Attendee {
+        let draft = |synced: Synced<'_>| {
+            let Synced {
                 external_id,
                 person,
                 rest,
-            } = attendee;
+                attendee: _,
+            } = synced;
             let mut attributes = rest.attributes();
             attributes.insert("team_slug".to_owned(), team_slug.clone());
             attributes.insert("project_slug".to_owned(), project_slug.clone());
@@ -100,13 +131,24 @@ impl<'a> AttendeeSync<'a> {
     }
 }
 
-impl<'a> Attendee<'a> {
+impl<'a> Synced<'a> {
     fn read(mut fields: Fields<'a>) -> Result<Self, Refusal> {
         let external_id = fields
             .text("external_id")
             .ok_or(missing(EXTERNAL_ID))
             .and_then(|id| bounded(EXTERNAL_ID, id))?;
+        let text = |name, field| {
+            let text = fields.text_at(&[name]).map(Cow::into_owned);
+            text.map(|text| bounded(field, text)).transpose()
+        };
+        let attendee = Attendee {
+            first_name: text("first_name", "attendees.*.first_name")?,
+            last_name: text("last_name", "attendees.*.last_name")?,
+            email: text("email", "attendees.*.email")?,
+            attendee_type: text("attendee_type", "attendees.*.attendee_type")?,
+        };
         Ok(Self {
+            attendee,
             person: person(&mut fields, Some(external_id.clone())),
             external_id,
             rest: fields,

@@ -68,6 +68,7 @@ pub(crate) fn raw(verified: &Verified) -> Raw<'_> {
         received_at: at("2026-01-01T00:00:02Z"),
         signed_at: verified.signed_at(),
         tail: &delivery.tail,
+        decision: None,
         position: RawPosition {
             topic: format!("cardea.raw.{}", delivery.provider),
             partition: 0,

@@ -183,6 +183,19 @@ fn a_missing_field_is_named_in_the_documented_words() {
 }
 
 #[test]
+fn a_mode_that_is_not_documented_is_refused() {
+    let sync = json!({
+        "team_slug": "t", "project_slug": "p", "sync_mode": "delete",
+        "attendees": [{ "external_id": "1" }],
+    });
+    let expected = "The sync_mode field must be upsert, create or update";
+    assert_eq!(
+        refused(SYNC, &sync.to_string()),
+        json!({ "sync_mode": [expected] })
+    );
+}
+
+#[test]
 fn broken_json_is_refused_and_an_unknown_object_is_kept() {
     let expected = json!({ "body": ["The body field must be valid JSON"] });
     for tail in [STATUS, SCAN, CVENT, SYNC, OUTGOING] {

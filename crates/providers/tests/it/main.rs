@@ -11,5 +11,6 @@ mod given;
 mod glofox;
 mod gxp;
 mod properties;
+mod roster;
 mod signatures;
 mod unreadable;
