@@ -2,7 +2,7 @@
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help up down test lint fmt clippy docs deny tools accept-main-job bench-seen \
-	chaos-normalizer accept-normalizer bench-normalizer
+	chaos-normalizer accept-normalizer accept-ingest bench-normalizer
 
 nextest_version := 0.9.151
 deny_version := 0.20.2
@@ -65,6 +65,11 @@ accept-normalizer: $(tools)/nextest-$(nextest_version) ## proves the normalizer:
 	cargo build --locked --workspace --bins --tests
 	cargo build --locked --release --package cardea --package end-to-end --bins
 	@CARDEA_BIN=$${CARGO_TARGET_DIR:-target}/release/cardea tests/accept/run normalizer
+
+accept-ingest: ## proves that ingest always has an answer: prints each line with figure and pass or fail
+	deploy/kafka/kafka fetch
+	cargo build --locked --release --bin cardea
+	@CARDEA_BIN=$${CARGO_TARGET_DIR:-target}/release/cardea tests/accept/run ingest
 
 bench-normalizer: ## measures the normalizer beside the same loop written bare: throughput, then latency
 	deploy/kafka/kafka fetch

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 from program import Program, Service
 from stack import Stack, free_port, wait_until
@@ -21,6 +22,7 @@ class Fleet:
         self.normalizers: dict[str, Service] = {}
         # Those that ended without being asked to, with their exit codes.
         self.ended: list[tuple[str, int]] = []
+        self.taking: Service
         self._options: dict[str, tuple[str, ...]] = {}
         self._stack = stack
         self._program = Program(stack, brokers, tag)
@@ -31,17 +33,25 @@ class Fleet:
         return self._program.prefix
 
     @property
+    def sources(self) -> Path:
+        return self._program.sources
+
+    @property
     def registry(self) -> str:
         return f"http://127.0.0.1:{self.console}/registry"
 
-    def serve(self) -> None:
+    def serve(self, *options: str) -> None:
         """Starts what takes deliveries, and what serves the schemas."""
-        sources = ["--sources", str(self._program.sources), *PARTITIONS]
-        address = f"127.0.0.1:{self.ingest}"
-        ingest = self._program.service("ingest", "ingest", *sources, "--ingest-address", address)
+        ingest = self.take(self.ingest, *options)
         address = f"127.0.0.1:{self.console}"
         console = self._program.service("console", "console", "--console-address", address)
         wait_until("ingest and console ready", lambda: ingest.ready() and console.ready(), READY_S)
+
+    def take(self, port: int, *options: str) -> Service:
+        """Starts a copy of ingest; `taking` is the last one that was started."""
+        words = ["--sources", str(self.sources), *PARTITIONS, "--ingest-address", f"127.0.0.1:{port}"]
+        self.taking = self._program.service("ingest", "ingest", *words, *options)
+        return self.taking
 
     def serve_whole(self) -> None:
         """Starts all services as one process, which counts as a normalizer called `all`."""

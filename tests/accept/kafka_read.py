@@ -51,6 +51,16 @@ class Event:
         return self.value["raw"]["index"]
 
 
+@dataclass(frozen=True)
+class RawRecord:
+    """A raw record as it lies in its partition."""
+
+    provider: str
+    partition: int
+    key: bytes
+    body: bytes
+
+
 class Topics:
     """The topics of one prefix."""
 
@@ -66,6 +76,18 @@ class Topics:
             provider = message.topic().rpartition("raw.")[2]
             bodies[provider, message.partition(), message.offset()] = message.value() or b""
         return bodies
+
+    def raw_records(self) -> list[RawRecord]:
+        """Every raw record; those of a partition in their order."""
+        return [
+            RawRecord(
+                message.topic().rpartition("raw.")[2],
+                message.partition(),
+                message.key() or b"",
+                message.value() or b"",
+            )
+            for message in self._scan(RAW, "read_uncommitted")
+        ]
 
     def canonical(self, registry: str) -> list[Event]:
         """Every committed canonical record; those of a partition in their order."""
