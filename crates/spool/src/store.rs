@@ -10,6 +10,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::frame::{self, Entry};
 use crate::segment::{RELEASE_BYTES, Segment};
 
+/// Entries that wait for a disk that is slow are in memory.
+const WAITING_BYTES_MAX: u64 = 64 * 1024 * 1024;
+
 /// Where an entry stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
@@ -21,7 +24,7 @@ pub struct Slot {
 /// Why an entry is not known to be durable.
 #[derive(Debug, thiserror::Error)]
 pub enum NotStored {
-    /// The bound is reached, or the disk's end.
+    /// The bound is reached, or the disk's end, or too much waits for the disk.
     #[error("no room for the entry")]
     Full,
     /// The entry may be there after a restart, or not.
@@ -69,6 +72,8 @@ struct Queue {
     orders: Vec<Order>,
     /// Bytes on disk and on the way there.
     used: u64,
+    /// Of these, bytes on the way.
+    waiting: u64,
     closed: bool,
 }
 
@@ -95,10 +100,11 @@ impl Spool {
     ) -> Result<(), NotStored> {
         let cost = cost(frame::bytes(&entry));
         let mut queue = self.0.queue();
-        if queue.used + cost > self.0.bytes_max {
+        if queue.used + cost > self.0.bytes_max || queue.waiting + cost > WAITING_BYTES_MAX {
             return Err(NotStored::Full);
         }
         queue.used += cost;
+        queue.waiting += cost;
         let order = Order::Append(entry, Tell(Some(Box::new(told))));
         queue.orders.push(order);
         self.0.arrived.notify_one();
@@ -177,6 +183,12 @@ impl Shared {
         let mut queue = queue.unwrap_or_else(PoisonError::into_inner);
         let orders = std::mem::take(&mut queue.orders);
         (!orders.is_empty()).then_some(orders)
+    }
+
+    /// Notes that entries wait no longer: they are durable, or given up.
+    pub(crate) fn written(&self, cost: u64) {
+        let mut queue = self.queue();
+        queue.waiting = queue.waiting.saturating_sub(cost);
     }
 
     pub(crate) fn free(&self, cost: u64) {

@@ -113,7 +113,9 @@ impl Writer {
         }
         let costs = group.entries.iter().map(|(entry, _)| frame::bytes(entry));
         let costs = costs.map(cost).sum();
-        match self.write(&group) {
+        let written = self.write(&group);
+        self.shared.written(costs);
+        match written {
             Ok(slots) => {
                 if std::mem::take(&mut self.failing) {
                     info!("the spool can be written again");

@@ -23,23 +23,11 @@ struct Running {
 }
 
 impl Running {
-    fn start(dir: &Path, disk: Box<dyn Disk>, (brokers, prefix): (&str, &str)) -> Self {
-        let config = SpoolConfig {
-            folder: SpoolFolder {
-                spool_dir: dir.to_owned(),
-            },
-            no_spool: false,
-            spool_bytes_max: 1 << 24,
-            spool_drain_rate: 1 << 24,
-        };
-        let cluster = Cluster::new(&kafka::Config {
-            brokers: brokers.to_owned(),
-            topic_prefix: prefix.to_owned(),
-            kafka_set: Vec::new(),
-        });
-        let opened = spool::open(dir, config.spool_bytes_max, disk).unwrap();
-        let metrics = IngestMetrics::register(&Metrics::new());
-        let spooling = Spooling::new(opened, &config, &cluster.unwrap(), &metrics).unwrap();
+    fn start(dir: &Path, disk: Box<dyn Disk>, at: (&str, &str)) -> Self {
+        Self::of(open(dir, disk, at))
+    }
+
+    fn of(spooling: Spooling) -> Self {
         let (writing, draining) = (Arc::clone(&spooling.0), Arc::clone(&spooling.0));
         let threads = [
             std::thread::spawn(move || writing.write()),
@@ -54,6 +42,25 @@ impl Running {
             thread.join().unwrap();
         }
     }
+}
+
+fn open(dir: &Path, disk: Box<dyn Disk>, (brokers, prefix): (&str, &str)) -> Spooling {
+    let config = SpoolConfig {
+        folder: SpoolFolder {
+            spool_dir: dir.to_owned(),
+        },
+        no_spool: false,
+        spool_bytes_max: 1 << 24,
+        spool_drain_rate: 1 << 24,
+    };
+    let cluster = Cluster::new(&kafka::Config {
+        brokers: brokers.to_owned(),
+        topic_prefix: prefix.to_owned(),
+        kafka_set: Vec::new(),
+    });
+    let opened = spool::open(dir, config.spool_bytes_max, disk).unwrap();
+    let metrics = IngestMetrics::register(&Metrics::new());
+    Spooling::new(opened, &config, &cluster.unwrap(), &metrics).unwrap()
 }
 
 fn content(key: usize, number: usize) -> RawContent {
@@ -102,6 +109,57 @@ async fn a_disk_that_hangs_delays_no_answer_beyond_its_deadline() {
     running.end();
     let left = spool::open(dir.path(), 0, Box::new(LocalDisk)).unwrap();
     assert_eq!(left.found.len(), 3);
+}
+
+#[tokio::test]
+async fn what_is_damaged_holds_up_nothing_and_is_counted() {
+    let kafka = Kafka::shared();
+    let topic = format!("{}raw.genea", kafka.prefix());
+    testkit::create_topic(kafka.brokers(), &topic, 1);
+    let dir = tempfile::tempdir().unwrap();
+    let away = Running::start(
+        dir.path(),
+        Box::new(LocalDisk),
+        ("127.0.0.1:1", kafka.prefix()),
+    );
+    away.spooling.0.counts.learn(&topic, 1);
+    for number in 1_000..1_003 {
+        let kept = away
+            .spooling
+            .keep(&topic, content(0, number), Instant::now() + SOON);
+        assert_eq!(kept.await.unwrap(), (0, Durable::InSpool));
+    }
+    away.end();
+
+    let spooling = open(
+        dir.path(),
+        Box::new(LocalDisk),
+        (kafka.brokers(), kafka.prefix()),
+    );
+    assert_eq!(spooling.copies(), 3);
+    let files = std::fs::read_dir(dir.path()).unwrap();
+    let mut files = files.map(|file| file.unwrap().path());
+    let entries = files.find(|path| path.extension().is_some_and(|it| it == "entries"));
+    let entries = entries.unwrap();
+    let mut bytes = std::fs::read(&entries).unwrap();
+    let at = bytes
+        .windows(4)
+        .position(|window| window == b"1001")
+        .unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&entries, bytes).unwrap();
+
+    let running = Running::of(spooling);
+    let empty = async || running.spooling.copies() == 0;
+    wait_until("an empty spool", SOON, empty).await;
+    assert_eq!(running.spooling.0.spool.stats().unreadable, 1);
+    running.end();
+    let records = read_topic(kafka.brokers(), &topic, Isolation::ReadUncommitted);
+    let bodies: Vec<_> = records
+        .iter()
+        .map(|it| it.value.as_deref().unwrap())
+        .collect();
+    assert_eq!(bodies, [b"1000", b"1002"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
