@@ -47,6 +47,11 @@ pub struct FrontConfig {
     #[arg(long, env = "CARDEA_INGEST_REQUESTS_MAX", default_value_t = 10_000,
           value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub ingest_requests_max: u32,
+    /// Of these, requests of one address, or one IPv6 /64; a sender that a trusted proxy names
+    /// counts for itself.
+    #[arg(long, env = "CARDEA_INGEST_REQUESTS_EACH_MAX", default_value_t = 1_000,
+          value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub ingest_requests_each_max: u32,
 }
 
 impl FrontConfig {
@@ -62,6 +67,7 @@ impl FrontConfig {
                 connections_max: self.ingest_connections_max as usize,
                 connections_each_max: self.ingest_connections_each_max as usize,
                 requests_max: self.ingest_requests_max as usize,
+                requests_each_max: self.ingest_requests_each_max as usize,
                 ..HttpLimits::default()
             },
             tls: tls.transpose()?,

@@ -109,7 +109,7 @@ pub const CONNECTIONS: Metric = Metric {
     labels: &[],
 };
 /// Who was not heard: `crowd`, a connection of a sender that has too many; `busy`, a request beyond
-/// what is worked on at a time; `tls`, a connection without a handshake.
+/// what is worked on at a time, in all or for its sender; `tls`, a connection without a handshake.
 pub const TURNED_AWAY: Metric = Metric {
     name: "cardea_ingest_turned_away_total",
     help: "Connections and requests that were not heard, by reason.",
@@ -218,11 +218,6 @@ impl IngestMetrics {
         self.spool_failures.inc_by(now.failures - before.failures);
         let bytes = i64::try_from(now.bytes).unwrap_or(i64::MAX);
         self.spool_disk_bytes.set(bytes);
-    }
-
-    /// Of an entry that is whole, and yet no delivery.
-    pub(crate) fn unreadable(&self) {
-        self.spool_unreadable.with_label_values(&["damaged"]).inc();
     }
 
     pub(crate) fn oldest_in_spool(&self, age: Duration) {

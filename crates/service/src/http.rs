@@ -45,6 +45,8 @@ pub struct HttpLimits {
     pub connections_each_max: usize,
     /// Requests at a time; more are answered 503 at once.
     pub requests_max: usize,
+    /// Of these, requests of one sender, told apart as connections are.
+    pub requests_each_max: usize,
     /// Requests at a time on one HTTP/2 connection.
     pub streams_max: u32,
     /// Bytes of a request's head.
@@ -57,7 +59,7 @@ pub struct HttpConfig {
     pub limits: HttpLimits,
     /// Without it the address speaks plain HTTP.
     pub tls: Option<Tls>,
-    /// They may hold any number of connections.
+    /// They may have any number of connections, and of requests that name no sender.
     pub proxies: TrustedProxies,
     pub metrics: HttpMetrics,
 }
@@ -80,6 +82,7 @@ impl Default for HttpLimits {
             connections_max: 20_000,
             connections_each_max: 1_000,
             requests_max: 10_000,
+            requests_each_max: 1_000,
             streams_max: 128,
             head_bytes_max: 32 * 1024,
         }

@@ -62,6 +62,7 @@ pub(crate) fn config(sources: &Path) -> Config {
             ingest_connections_max: 100,
             ingest_connections_each_max: 100,
             ingest_requests_max: 100,
+            ingest_requests_each_max: 100,
         },
         body_bytes_max: BODY_BYTES_MAX,
         body_memory_max: 64 * BODY_BYTES_MAX,

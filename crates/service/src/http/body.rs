@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 use axum::body::Body as AnyBody;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::connection::RequestPlace;
 use super::pace::InFlight;
 
 /// A request body that fails when it is not complete in time.
@@ -23,11 +23,11 @@ pub(crate) struct Timed {
 #[derive(Debug)]
 pub(crate) struct TooSlow;
 
-/// The body of an answer; its request is in flight, and has its room, until it is written.
+/// The body of an answer; its request is in flight, and has its place, until it is written.
 pub(crate) struct Answering {
     body: AnyBody,
     _in_flight: InFlight,
-    _room: OwnedSemaphorePermit,
+    _place: RequestPlace,
 }
 
 impl Timed {
@@ -71,11 +71,11 @@ impl Body for Timed {
 }
 
 impl Answering {
-    pub(crate) fn new(body: AnyBody, in_flight: InFlight, room: OwnedSemaphorePermit) -> Self {
+    pub(crate) fn new(body: AnyBody, in_flight: InFlight, place: RequestPlace) -> Self {
         Self {
             body,
             _in_flight: in_flight,
-            _room: room,
+            _place: place,
         }
     }
 }

@@ -19,12 +19,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tower::ServiceExt;
 use tracing::debug;
 
 use super::body::{Answering, Timed};
+use super::crowd::{Crowd, Member};
 use super::door::Guest;
 use super::metrics::{HttpMetrics, Reason};
 use super::pace::{Pace, Paced};
@@ -46,6 +47,7 @@ pub(crate) struct Server {
     metrics: HttpMetrics,
     /// For the requests that are being answered.
     room: Arc<Semaphore>,
+    crowd: Crowd,
     shutdown: Shutdown,
     http: Builder<TokioExecutor>,
 }
@@ -72,6 +74,7 @@ impl Server {
             proxies: config.proxies.clone(),
             metrics: config.metrics.clone(),
             room: Arc::new(Semaphore::new(limits.requests_max)),
+            crowd: Crowd::new(limits.requests_each_max),
             shutdown,
             http,
         }
@@ -127,17 +130,35 @@ impl Server {
         request: Request<Incoming>,
     ) -> Result<Response<Body>, Infallible> {
         let (at, in_flight) = sender.pace.begin(request.version(), Instant::now());
-        let Ok(room) = self.room.try_acquire_owned() else {
+        let client = self.proxies.client(sender.peer, request.headers());
+        let Some(place) = self.place(client) else {
             self.metrics.turn_away(Reason::Busy);
             return Ok(busy());
         };
         let complete_by = at + self.limits.read_within;
         let mut request = request.map(|body| Body::new(Timed::new(body, complete_by)));
-        let client = self.proxies.client(sender.peer, request.headers());
         request.extensions_mut().insert(Arrival { at, client });
         let response = self.router.oneshot(request).await?;
-        Ok(response.map(|body| Body::new(Answering::new(body, in_flight, room))))
+        Ok(response.map(|body| Body::new(Answering::new(body, in_flight, place))))
     }
+
+    /// Returns what a request takes of the limits; `None` if there is no room for it.
+    fn place(&self, client: IpAddr) -> Option<RequestPlace> {
+        let of_its_sender = match self.proxies.contains(client) {
+            true => None,
+            false => Some(self.crowd.admit(client)?),
+        };
+        Some(RequestPlace {
+            _of_all: Arc::clone(&self.room).try_acquire_owned().ok()?,
+            _of_its_sender: of_its_sender,
+        })
+    }
+}
+
+/// A request's share, until its answer is written.
+pub(crate) struct RequestPlace {
+    _of_all: OwnedSemaphorePermit,
+    _of_its_sender: Option<Member>,
 }
 
 fn busy() -> Response<Body> {

@@ -1,17 +1,17 @@
-//! How many connections one sender may hold.
+//! How many connections, or requests, one sender may have.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Open connections by sender.
+/// What is open, by sender.
 #[derive(Clone, Debug)]
 pub(crate) struct Crowd {
     each_max: usize,
     open: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
-/// A connection that counts for its sender until it is dropped.
+/// One that counts for its sender until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Member {
     crowd: Crowd,
@@ -26,7 +26,7 @@ impl Crowd {
         }
     }
 
-    /// Counts a connection; `None` if its sender has as many as it may.
+    /// Counts one more; `None` if its sender has as many as it may.
     pub(crate) fn admit(&self, peer: IpAddr) -> Option<Member> {
         let sender = sender(peer);
         let mut open = self.open();

@@ -11,7 +11,7 @@ pub struct HttpMetrics {
     /// Connections that are open.
     pub connections: IntGauge,
     /// Connections and requests that were not heard: `crowd`, its sender has too many connections;
-    /// `busy`, there are too many requests; `tls`, no handshake.
+    /// `busy`, there are too many requests, in all or of that sender; `tls`, no handshake.
     pub turned_away: IntCounterVec,
 }
 

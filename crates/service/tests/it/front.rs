@@ -258,11 +258,26 @@ async fn a_trusted_proxy_is_asked_for_the_sender_and_nobody_else() {
 
 #[tokio::test]
 async fn beyond_what_can_be_answered_the_answer_is_503_at_once() {
+    answered_503(HttpLimits {
+        requests_max: 1,
+        ..HttpLimits::default()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_sender_cannot_take_the_room_of_all_requests() {
+    answered_503(HttpLimits {
+        requests_each_max: 1,
+        ..HttpLimits::default()
+    })
+    .await;
+}
+
+/// Holds one request open; another one is turned away at once.
+async fn answered_503(limits: HttpLimits) {
     let config = HttpConfig {
-        limits: HttpLimits {
-            requests_max: 1,
-            ..HttpLimits::default()
-        },
+        limits,
         ..HttpConfig::default()
     };
     let metrics = config.metrics.clone();
