@@ -2,6 +2,7 @@
 //! it is proven.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Extension;
 use axum::body::Body;
@@ -110,7 +111,7 @@ impl Ingest {
             &head.headers,
             arrival.client,
             body_bytes_max,
-            arrival.at.into_std(),
+            Instant::now(),
         )?;
         let whole = body::read(body, body_bytes_max, &self.room).await?;
         let headers = headers(&head.headers);

@@ -32,6 +32,9 @@ pub(crate) use record::RawContent;
 const ASK: Duration = Duration::from_secs(1);
 /// How long a failed producer may take to report all that it had.
 const GIVEN_UP_WITHIN: Duration = Duration::from_secs(30);
+const GIVE_UP_STEP: Duration = Duration::from_millis(10);
+/// Where each new producer fails at once, as without its rights.
+const RENEW_EVERY: Duration = Duration::from_secs(5);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 /// All raw partitions, the producer and the spool.
@@ -50,6 +53,13 @@ struct Shared {
     /// Since when the process is about to end.
     ending: Mutex<Option<Instant>>,
     asked: Condvar,
+}
+
+/// How far a failed producer is on the way to be replaced.
+#[derive(Default)]
+struct Renewal {
+    failed_at: Option<Instant>,
+    renewed_at: Option<Instant>,
 }
 
 /// Raw partitions by number.
@@ -167,22 +177,39 @@ impl Shared {
     /// Asks how many partitions the raw topics have, until all are known.
     fn learn_partitions(&self) {
         let mut unknown = raw_topics(&self.cluster);
+        let mut told = BTreeMap::new();
         while !unknown.is_empty() && self.ending_since().is_none() {
-            unknown.retain(|topic| !self.learn_partitions_of(topic));
+            unknown.retain(|topic| match self.learn_partitions_of(topic) {
+                Ok(()) => {
+                    if told.remove(topic).is_some() {
+                        info!(topic, "its partitions are known now");
+                    }
+                    false
+                }
+                Err(hindrance) => {
+                    if told.get(topic) != Some(&hindrance) {
+                        warn!(topic, hindrance, "its partitions are not known");
+                        told.insert(topic.clone(), hindrance);
+                    }
+                    true
+                }
+            });
             self.wait(ASK_AGAIN_AFTER);
         }
     }
 
-    fn learn_partitions_of(&self, topic: &str) -> bool {
+    /// Fails with what stands in the way.
+    fn learn_partitions_of(&self, topic: &str) -> Result<(), String> {
         if self.ending_since().is_some() {
-            return false;
+            return Err("ingest ends".to_owned());
         }
         match self.producer().partitions(topic, ASK) {
             Ok(count) if count > 0 => {
                 self.counts.learn(topic, count);
-                true
+                Ok(())
             }
-            Ok(_) | Err(_) => false,
+            Ok(_) => Err("there is no such topic; run `cardea topics`".to_owned()),
+            Err(failure) => Err(failure.to_string()),
         }
     }
 
@@ -191,25 +218,35 @@ impl Shared {
         Arc::clone(&producer)
     }
 
-    /// Puts a new producer in the place of the one that there is, as after it has failed for good.
-    /// What that one had is reported, goes to the spool and is drained.
-    fn renew_producer(&self) {
+    /// Puts a new producer in the place of one that has failed for good, once that one has reported
+    /// all that it had: it takes nothing any more, so that what comes meanwhile goes to the spool
+    /// behind it. Called again and again, it waits a moment only; deliveries are flipped in between.
+    fn renew_producer(&self, renewal: &mut Renewal) {
+        let now = Instant::now();
+        let failed_at = *renewal.failed_at.get_or_insert(now);
+        if let Err(failure) = self.producer().give_up(GIVE_UP_STEP) {
+            if now - failed_at < GIVEN_UP_WITHIN {
+                return;
+            }
+            // Without its reports a partition waits for them for ever.
+            error!(error = %failure, "deliveries stay in the spool until a restart");
+        }
+        if renewal.renewed_at.is_some_and(|at| now - at < RENEW_EVERY) {
+            return;
+        }
         match RawProducer::new(&self.cluster, report) {
             Ok(new) => {
-                warn!("producer failed for good and was replaced");
+                warn!("producer failed for good and is replaced");
                 let mut producer = self
                     .producer
                     .write()
                     .unwrap_or_else(PoisonError::into_inner);
-                let failed = std::mem::replace(&mut *producer, Arc::new(new));
-                drop(producer);
-                // Without its reports a partition would wait for them for ever.
-                if let Err(failure) = failed.give_up(GIVEN_UP_WITHIN) {
-                    error!(error = %failure, "deliveries stay in the spool until a restart");
-                }
+                *producer = Arc::new(new);
+                renewal.failed_at = None;
             }
             Err(failure) => warn!(error = %failure, "producer cannot be replaced"),
         }
+        renewal.renewed_at = Some(now);
     }
 
     fn partitions(&self) -> Vec<Arc<RawPartition>> {

@@ -29,7 +29,7 @@ impl Pace {
     /// of the interval, less what the last commit took unless there is a backlog.
     pub(crate) fn new(interval: Duration, when_dry: Duration) -> Self {
         Self {
-            interval,
+            interval: interval.min(COMMIT_INTERVAL_MAX),
             when_dry,
             began_at: None,
             kept_up: false,

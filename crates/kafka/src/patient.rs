@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::ClientContext;
@@ -30,6 +31,8 @@ const REPLICATED_WITHIN_MS: &str = "8000";
 /// [`PatientProducer::give_up`] has more time.
 pub struct PatientProducer<T: Send + Sync + 'static> {
     producer: ThreadedProducer<Reports<T>>,
+    /// Given up; a lock, so that nothing slips in behind what is given up.
+    closed: RwLock<bool>,
 }
 
 struct Reports<T> {
@@ -43,7 +46,7 @@ type Report<T> = dyn Fn(T, Result<Written, SendError>) + Send + Sync;
 /// Why a record was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum NotSent {
-    /// The buffer is full, the topic is not there, or the producer has failed.
+    /// The buffer is full, the topic is not there, or the producer has failed or is given up.
     #[error("producer takes no record now")]
     Busy,
     #[error("record is larger than kafka takes")]
@@ -66,7 +69,10 @@ impl<T: Send + Sync + 'static> PatientProducer<T> {
             refusing: AtomicBool::new(false),
         });
         let producer = made.map_err(|error| Failure::of("create producer", error))?;
-        Ok(Self { producer })
+        Ok(Self {
+            producer,
+            closed: RwLock::new(false),
+        })
     }
 
     /// Takes a record without waiting.
@@ -80,6 +86,10 @@ impl<T: Send + Sync + 'static> PatientProducer<T> {
             headers: Some(owned_headers(record.headers)),
             delivery_opaque: Box::new(token),
         };
+        let closed = self.closed.read().unwrap_or_else(PoisonError::into_inner);
+        if *closed {
+            return Err(NotSent::Busy);
+        }
         let sent = self.producer.send(record);
         sent.map_err(|(error, _)| match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::MessageSizeTooLarge) => NotSent::TooLarge,
@@ -93,9 +103,10 @@ impl<T: Send + Sync + 'static> PatientProducer<T> {
         self.producer.client().fatal_error().is_some()
     }
 
-    /// Gives up all that is not acknowledged; returns once each record is reported, or is not in
-    /// time.
+    /// Takes nothing any more and gives up all that is not acknowledged; returns once each record is
+    /// reported, or is not in time.
     pub fn give_up(&self, within: Duration) -> Result<(), Failure> {
+        *self.closed.write().unwrap_or_else(PoisonError::into_inner) = true;
         let all = PurgeConfig::default().queue().inflight();
         self.producer.purge(all);
         let flushed = self.producer.flush(within);

@@ -111,6 +111,8 @@ pub(crate) fn settings(cluster: &Cluster) -> ClientConfig {
     let mut config = cluster.client();
     config
         .set("acks", "all")
+        // A broker would make a topic with partitions of its own choice (kafka-rules 1).
+        .set("allow.auto.create.topics", "false")
         .set("enable.idempotence", "true")
         .set("partitioner", "murmur2_random")
         .set("linger.ms", "0.5")

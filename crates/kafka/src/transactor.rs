@@ -74,6 +74,7 @@ impl Transactor {
             // A smaller one would cap the wait on which `END_SENT_ONCE` relies.
             .set("retry.backoff.max.ms", "1000")
             .set("acks", "all")
+            .set("allow.auto.create.topics", "false")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "5")
             .set("message.max.bytes", RECORD_BYTES_MAX.to_string())

@@ -58,3 +58,18 @@ impl Names {
             .ok_or_else(|| Failure::fatal(format!("topic `{raw}` is no raw topic")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stand_where_they_are_looked_for() {
+        assert!((0..).zip(Provider::ALL).all(|(at, it)| it as usize == at));
+        assert!(
+            (0..)
+                .zip(CanonicalTopic::ALL)
+                .all(|(at, it)| it as usize == at)
+        );
+    }
+}

@@ -32,6 +32,8 @@ pub(crate) enum Piece {
     },
     /// Bytes that are no entry, up to the next one or the end.
     Unreadable { offset: usize, bytes: usize },
+    /// The end, where an entry is not there as a whole: it was never told to be durable.
+    Torn { offset: usize, bytes: usize },
 }
 
 /// Writes an entry behind what is in `out`.
@@ -95,10 +97,20 @@ pub(crate) fn pieces(marker: Marker, segment: &[u8]) -> Vec<Piece> {
         }
         let next = (1..rest.len()).find(|at| decode(marker, &rest[*at..]).is_some());
         let bytes = next.unwrap_or(rest.len());
-        pieces.push(Piece::Unreadable { offset, bytes });
+        pieces.push(match next {
+            None if !is_whole(rest) => Piece::Torn { offset, bytes },
+            Some(_) | None => Piece::Unreadable { offset, bytes },
+        });
         offset += bytes;
     }
     pieces
+}
+
+/// Tells whether all bytes of an entry are there, right or wrong. A power cut may leave zeros.
+fn is_whole(rest: &[u8]) -> bool {
+    let length = array(rest, LENGTH_AT).map(|length| u32::from_le_bytes(length) as usize);
+    let fits = length.is_some_and(|length| CONTENT_AT.saturating_add(length) <= rest.len());
+    fits && rest[..CHECKSUM_AT] != [0; CHECKSUM_AT]
 }
 
 fn array<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -146,7 +158,7 @@ mod tests {
         for piece in pieces(MARKER, segment) {
             match piece {
                 Piece::Entry { entry, .. } => entries.push(entry),
-                Piece::Unreadable { .. } => unreadable += 1,
+                Piece::Unreadable { .. } | Piece::Torn { .. } => unreadable += 1,
             }
         }
         (entries, unreadable)

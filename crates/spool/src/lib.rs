@@ -14,5 +14,5 @@ mod writer;
 pub use disk::{Disk, LocalDisk};
 pub use frame::Entry;
 pub use open::{Found, OpenError, Opened, open};
-pub use store::{NotStored, Slot, Spool, Stats, Unreadable};
+pub use store::{NotRead, NotStored, Slot, Spool, Stats};
 pub use writer::Writer;

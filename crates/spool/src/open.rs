@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::disk::Disk;
 use crate::frame::Piece;
@@ -61,6 +61,16 @@ pub fn open(dir: &Path, bytes_max: u64, disk: Box<dyn Disk>) -> Result<Opened, O
         .mode(OWNER_ONLY)
         .create(dir);
     made.map_err(unusable)?;
+    if let Some(parent) = dir.parent() {
+        let parent = if parent.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            parent
+        };
+        File::open(parent)
+            .and_then(|it| it.sync_all())
+            .map_err(unusable)?;
+    }
     let lock = File::create(dir.join(LOCK)).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -119,9 +129,9 @@ impl Left {
     fn take(&mut self, segment: Segment) -> io::Result<()> {
         let released = segment.released()?;
         let pieces = segment.pieces()?;
-        let last = pieces.len().saturating_sub(1);
         let mut kept = Kept::default();
-        for (at, piece) in pieces.into_iter().enumerate() {
+        let mut damaged = false;
+        for piece in pieces {
             match piece {
                 Piece::Entry {
                     offset,
@@ -145,18 +155,22 @@ impl Left {
                 Piece::Unreadable { offset, bytes } => {
                     let segment = segment.name();
                     kept.cost += bytes as u64;
-                    if at == last {
-                        self.torn += 1;
-                        warn!(segment, offset, bytes, "the end of a segment is torn");
-                    } else {
-                        self.unreadable += 1;
-                        warn!(segment, offset, bytes, "a segment is damaged");
-                    }
+                    self.unreadable += 1;
+                    damaged = true;
+                    error!(segment, offset, bytes, "a segment is damaged");
+                }
+                Piece::Torn { offset, bytes } => {
+                    let segment = segment.name();
+                    kept.cost += bytes as u64;
+                    self.torn += 1;
+                    warn!(segment, offset, bytes, "the end of a segment is torn");
                 }
             }
         }
-        if kept.entries == 0 {
-            return segment.delete();
+        match (kept.entries, damaged) {
+            (0, true) => return segment.put_aside(),
+            (0, false) => return segment.delete(),
+            _ => {}
         }
         self.used += kept.cost;
         self.kept.insert(segment.number, kept);

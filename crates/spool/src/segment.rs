@@ -77,11 +77,13 @@ impl Segment {
     }
 
     /// Reads one entry; `None` if it is damaged.
-    pub(crate) fn read(&self, offset: u32, bytes: u32) -> Option<Entry> {
+    pub(crate) fn read(&self, offset: u32, bytes: u32) -> io::Result<Option<Entry>> {
         let mut frame = vec![0; bytes as usize];
-        self.file.read_exact_at(&mut frame, offset.into()).ok()?;
-        let (entry, _) = frame::decode(self.marker, &frame)?;
-        Some(entry)
+        match self.file.read_exact_at(&mut frame, offset.into()) {
+            Err(failed) if failed.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            read => read?,
+        }
+        Ok(frame::decode(self.marker, &frame).map(|(entry, _)| entry))
     }
 
     /// Returns the offsets of the entries that are released.
@@ -121,9 +123,19 @@ impl Segment {
         file.write_all(&records)
     }
 
+    /// Puts the entries aside for a person to look at; nobody reads them again.
+    pub(crate) fn put_aside(&self) -> io::Result<()> {
+        fs::rename(&self.entries, self.entries.with_extension("damaged"))?;
+        self.delete_releases()
+    }
+
     /// Deletes both files, the entries first: releases without entries say nothing.
     pub(crate) fn delete(&self) -> io::Result<()> {
         fs::remove_file(&self.entries)?;
+        self.delete_releases()
+    }
+
+    fn delete_releases(&self) -> io::Result<()> {
         match fs::remove_file(self.releases()) {
             Err(failed) if failed.kind() != io::ErrorKind::NotFound => Err(failed),
             Ok(()) | Err(_) => Ok(()),

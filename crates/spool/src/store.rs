@@ -32,10 +32,16 @@ pub enum NotStored {
     Failed,
 }
 
-/// An entry whose checksum is wrong.
+/// Why an entry is not read.
 #[derive(Debug, thiserror::Error)]
-#[error("entry is damaged")]
-pub struct Unreadable;
+pub enum NotRead {
+    /// Its checksum is wrong: it is lost.
+    #[error("entry is damaged")]
+    Damaged,
+    /// The disk may give it another time.
+    #[error("disk does not give the entry")]
+    Disk(#[source] io::Error),
+}
 
 /// What the spool has come to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,13 +123,16 @@ impl Spool {
         self.0.arrived.notify_one();
     }
 
-    pub fn read(&self, slot: Slot) -> Result<Entry, Unreadable> {
+    pub fn read(&self, slot: Slot) -> Result<Entry, NotRead> {
         let segment = self.0.segments().get(&slot.segment).cloned();
-        let entry = segment.and_then(|segment| segment.read(slot.offset, slot.bytes));
-        entry.ok_or_else(|| {
-            self.0.unreadable.fetch_add(1, Ordering::Relaxed);
-            Unreadable
-        })
+        let segment = segment.ok_or(NotRead::Damaged)?;
+        let entry = segment.read(slot.offset, slot.bytes);
+        entry.map_err(NotRead::Disk)?.ok_or(NotRead::Damaged)
+    }
+
+    /// Counts an entry that was found damaged and is given up.
+    pub fn count_damaged(&self) {
+        self.0.unreadable.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn stats(&self) -> Stats {

@@ -7,9 +7,9 @@ use events::Time;
 use spool::Stats;
 use tracing::{info, warn};
 
-use super::Shared;
 use super::course::Mode;
 use super::partition::{RawPartition, Step};
+use super::{Renewal, Shared};
 
 /// How late a flip may be noticed.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -55,11 +55,11 @@ impl Budget {
 /// Works until the process is about to end and nothing is in flight.
 pub(super) fn run(shared: &Shared) {
     let mut budget = Budget::new(shared.drain_rate, Instant::now());
-    let mut shown = Shown::default();
+    let (mut shown, mut renewal) = (Shown::default(), Renewal::default());
     loop {
         let now = Instant::now();
         if shared.producer().failed() {
-            shared.renew_producer();
+            shared.renew_producer(&mut renewal);
         }
         budget.refill(now);
         let partitions = shared.partitions();

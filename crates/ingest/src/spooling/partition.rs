@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use events::{Provider, Time};
 use kafka::{NotSent, PatientProducer, Record, SendError, Written};
-use spool::{Entry, NotStored, Slot, Spool};
+use spool::{Entry, NotRead, NotStored, Slot, Spool};
 use tokio::sync::oneshot;
+use tracing::{error, warn};
 
 use super::course::{Course, Mode, Next, Place};
 use super::record::RawContent;
@@ -157,8 +158,20 @@ impl RawPartition {
                 (place, content, 0)
             }
             Some(Next::Disk(place, slot)) => match self.read(slot) {
-                Some(content) => (place, Arc::new(content), u64::from(slot.bytes())),
-                None => {
+                Ok(content) => (place, Arc::new(content), u64::from(slot.bytes())),
+                Err(NotRead::Disk(error)) => {
+                    warn!(topic = &*self.topic, partition = self.number, place, %error,
+                          "disk does not give a delivery, it is asked again");
+                    return Step::Nothing;
+                }
+                Err(NotRead::Damaged) => {
+                    error!(
+                        topic = &*self.topic,
+                        partition = self.number,
+                        place,
+                        "a delivery in the spool is damaged and lost"
+                    );
+                    self.spool.count_damaged();
                     self.state().course.lost(place);
                     self.release(slot);
                     return Step::Sent(0);
@@ -196,7 +209,7 @@ impl RawPartition {
     /// Returns when the oldest delivery came that waits on disk.
     pub(crate) fn oldest_at(&self) -> Option<Time> {
         let slot = self.state().course.oldest()?;
-        self.read(slot)?.received_at()
+        self.read(slot).ok()?.received_at()
     }
 
     fn send(
@@ -302,13 +315,9 @@ impl RawPartition {
         self.store(&mut state, due);
     }
 
-    fn read(&self, slot: Slot) -> Option<RawContent> {
-        let entry = self.spool.read(slot).ok()?;
-        let content = RawContent::decode(&entry.payload);
-        if content.is_none() {
-            self.metrics.unreadable();
-        }
-        content
+    fn read(&self, slot: Slot) -> Result<RawContent, NotRead> {
+        let entry = self.spool.read(slot)?;
+        RawContent::decode(&entry.payload).ok_or(NotRead::Damaged)
     }
 
     fn release(&self, slot: Slot) {

@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use service::Metrics;
 use spool::Disk;
 use testkit::{Isolation, Kafka, read_topic, wait_until};
@@ -166,6 +167,8 @@ async fn what_is_damaged_holds_up_nothing_and_is_counted() {
 async fn a_producer_that_fails_for_good_loses_nothing_and_the_next_one_keeps_the_order() {
     const KEYS: usize = 8;
     const EACH: usize = 400;
+    /// Deliveries of one key under way at once.
+    const WINDOW: usize = 8;
     let kafka = Kafka::shared();
     let topic = format!("{}raw.genea", kafka.prefix());
     testkit::create_topic(kafka.brokers(), &topic, 2);
@@ -177,16 +180,32 @@ async fn a_producer_that_fails_for_good_loses_nothing_and_the_next_one_keeps_the
     for key in 0..KEYS {
         let (spooling, topic) = (running.spooling.clone(), topic.clone());
         keys.spawn(async move {
-            for number in 0..EACH {
-                let kept = spooling.keep(&topic, content(key, number), Instant::now() + SOON);
-                kept.await.unwrap();
+            for first in (0..EACH).step_by(WINDOW) {
+                let mut window = Vec::new();
+                for number in first..first + WINDOW {
+                    let content = content(key, number);
+                    let mut kept = Box::pin(spooling.keep(&topic, content, Instant::now() + SOON));
+                    // Asked once, it has been taken, in its turn.
+                    match kept.as_mut().now_or_never() {
+                        Some(kept) => drop(kept.unwrap()),
+                        None => window.push(kept),
+                    }
+                }
+                for kept in window {
+                    kept.await.unwrap();
+                }
             }
         });
     }
     while !keys.is_empty() {
         tokio::time::sleep(Duration::from_millis(150)).await;
         let shared = Arc::clone(&running.spooling.0);
-        let renewed = tokio::task::spawn_blocking(move || shared.renew_producer());
+        let renewed = tokio::task::spawn_blocking(move || {
+            let mut renewal = Renewal::default();
+            while renewal.renewed_at.is_none() {
+                shared.renew_producer(&mut renewal);
+            }
+        });
         renewed.await.unwrap();
         while keys.try_join_next().is_some() {}
     }

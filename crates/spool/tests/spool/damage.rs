@@ -5,6 +5,8 @@ use std::io::Write;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use spool::NotRead;
+
 use crate::given::{entry, files, folder, start};
 
 fn stored(dir: &Path, count: u64) {
@@ -78,9 +80,8 @@ fn a_bit_that_flips_later_is_noticed_when_the_entry_is_read() {
     let slot = spool.append(entry(1)).unwrap();
     let other = spool.append(entry(2)).unwrap();
     flip(&files(dir.path(), "entries")[0], 20);
-    assert!(spool.spool.read(slot).is_err());
+    assert!(matches!(spool.spool.read(slot), Err(NotRead::Damaged)));
     assert_eq!(spool.spool.read(other).unwrap(), entry(2));
-    assert_eq!(spool.spool.stats().unreadable, 1);
 }
 
 #[test]
@@ -95,4 +96,32 @@ fn a_damaged_release_brings_its_entry_back_and_loses_none() {
     spool.end();
     flip(&files(dir.path(), "released")[0], 1);
     assert_eq!(start(dir.path()).places(), [0, 1, 2, 4]);
+}
+
+#[test]
+fn a_flipped_bit_in_the_last_entry_is_a_loss_and_no_torn_end() {
+    let dir = folder();
+    stored(dir.path(), 3);
+    let segment = &files(dir.path(), "entries")[0];
+    let length = fs::metadata(segment).unwrap().len();
+    flip(segment, length - 1);
+    let again = start(dir.path());
+    assert_eq!(again.places(), [0, 1]);
+    let stats = again.spool.stats();
+    assert_eq!((stats.torn, stats.unreadable), (0, 1));
+}
+
+#[test]
+fn a_segment_of_which_nothing_can_be_read_is_put_aside() {
+    let dir = folder();
+    stored(dir.path(), 1);
+    flip(&files(dir.path(), "entries")[0], 40);
+    let again = start(dir.path());
+    assert_eq!(
+        (again.places(), again.spool.stats().unreadable),
+        (vec![], 1)
+    );
+    again.end();
+    assert_eq!(files(dir.path(), "damaged").len(), 1);
+    assert_eq!(start(dir.path()).spool.stats().unreadable, 0);
 }
