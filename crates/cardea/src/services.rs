@@ -127,7 +127,7 @@ pub(crate) async fn ingest(args: IngestArgs) -> anyhow::Result<ExitCode> {
     let start = async |cluster: &Cluster, context: &Context| {
         let ingest = setting(Ingest::prepare(&args.ingest, cluster, &context.metrics))?;
         let topics = Provider::ALL.into_iter().map(Topic::Raw);
-        let topics = topics.chain([Topic::Requests]).collect();
+        let topics = topics.chain([Topic::Requests, Topic::Rosters]).collect();
         check(cluster, &args.layout, topics, Duration::ZERO, context).await?;
         ingest.start(context).await?;
         Ok(())

@@ -24,6 +24,7 @@ use crate::keep::{Kept, NotKept, RawRecord};
 use crate::refusal::{Effect, Refused};
 use crate::reply;
 use crate::request_log::{self, Entry};
+use crate::roster::Reply;
 use crate::route::{self, Target};
 use crate::sources::Source;
 
@@ -38,8 +39,8 @@ struct Begun<'a> {
 
 /// How a request ended that was not refused.
 enum Taken {
-    /// The delivery is durable.
-    Delivery(RawRecord),
+    /// The delivery is durable; the answer is there if it came from the roster.
+    Delivery(RawRecord, Option<Answer>),
     /// The request asked for an answer and brought no event.
     Handshake(Answer),
 }
@@ -136,11 +137,14 @@ impl Ingest {
         };
         let verified = self.prove(source, delivery, received_at)?;
         let ordering_key = providers::ordering_key(&verified)?;
+        let asked = providers::roster::asked(&verified);
+        let reply = asked.map(|asked| self.roster.ask(asked, source.doors));
         let kept = Kept {
             verified: &verified,
             ordering_key: &ordering_key,
             delivery_id: id,
             received_at,
+            decision: reply.as_ref().and_then(Reply::decision),
         };
         let deadline = arrival.at + self.limits.keep_within;
         let raw = self.keeper.keep(kept, deadline).await?;
@@ -150,7 +154,9 @@ impl Ingest {
             delivery.id = %kept.delivery_id,
             "delivery accepted"
         );
-        Ok(Taken::Delivery(raw))
+        let now = arrival.at.into_std();
+        let answer = reply.map(|reply| self.roster.settle(reply, now));
+        Ok(Taken::Delivery(raw, answer))
     }
 
     fn prove(
@@ -178,7 +184,10 @@ fn settle(
         None => outcome.plain(),
     };
     match ended {
-        Ok(Taken::Delivery(raw)) => ("accepted", in_own_words(&Outcome::Accepted), Some(raw)),
+        Ok(Taken::Delivery(raw, answer)) => {
+            let answer = answer.unwrap_or_else(|| in_own_words(&Outcome::Accepted));
+            ("accepted", answer, Some(raw))
+        }
         Ok(Taken::Handshake(answer)) => ("handshake", answer, None),
         Err(refused) => {
             debug!(

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use events::{Provider, Time, Topic};
 use kafka::{Cluster, Producer, Record, SendError};
-use providers::Verified;
+use providers::roster::Decision;
+use providers::{Verified, raw};
 use serde::{Deserialize, Serialize};
 use service::Tasks;
 use tokio::time::{Instant, timeout_at};
@@ -48,6 +49,8 @@ pub(crate) struct Kept<'a> {
     pub(crate) ordering_key: &'a str,
     pub(crate) delivery_id: Uuid,
     pub(crate) received_at: Time,
+    /// What is answered from the roster.
+    pub(crate) decision: Option<&'a Decision>,
 }
 
 /// Where a delivery's raw record lies.
@@ -96,9 +99,11 @@ impl Keeper {
     ) -> Result<RawRecord, NotKept> {
         let delivery = kept.verified.delivery();
         let topic = self.cluster.topic(Topic::Raw(delivery.provider));
+        let mut headers = raw::headers(kept.verified, kept.delivery_id, kept.received_at);
+        headers.extend(kept.decision.map(raw::decision_header));
         let content = RawContent {
             key: kept.ordering_key.as_bytes().to_vec(),
-            headers: providers::raw::headers(kept.verified, kept.delivery_id, kept.received_at),
+            headers,
             body: delivery.body.clone(),
         };
         let began_at = Instant::now();

@@ -11,6 +11,7 @@ pub mod metrics;
 mod refusal;
 mod reply;
 pub mod request_log;
+mod roster;
 mod route;
 pub mod sources;
 pub mod spooling;
@@ -19,7 +20,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
-use kafka::Producer;
+use kafka::{Producer, Stop};
 use service::http::HttpConfig;
 use tokio::net::TcpListener;
 use tokio::sync::Mutex as AsyncMutex;
@@ -36,6 +37,7 @@ use config::Limits;
 use keep::{KEEP_WITHIN, Keeper};
 use metrics::IngestMetrics;
 use request_log::{RequestLog, Writer};
+use roster::Roster;
 use sources::{Follower, LiveSources};
 use spooling::Spooling;
 
@@ -49,6 +51,7 @@ pub struct Ingest {
     follower: Follower,
     room: Room,
     keeper: Keeper,
+    roster: Roster,
     request_log: RequestLog,
     log_writer: Arc<AsyncMutex<Writer>>,
     metrics: IngestMetrics,
@@ -82,6 +85,7 @@ impl Ingest {
             sources,
             room: Room::new(config.body_memory_max),
             keeper,
+            roster: Roster::new(cluster.clone(), metrics.clone()),
             request_log,
             log_writer: Arc::new(AsyncMutex::new(log_writer)),
             metrics,
@@ -115,6 +119,13 @@ impl Ingest {
             }
         });
         self.keeper.start(&context.tasks);
+        let (roster, stop) = (self.roster.clone(), Stop::default());
+        let stopped = stop.clone();
+        context.tasks.spawn_thread("roster", move || {
+            roster.follow(&stopped);
+            Ok(())
+        });
+        context.at_shutdown("roster-stop", move || stop.request());
         let first = Mutex::new(Some(listener));
         context.tasks.spawn("ingest", move || {
             let first = first.lock().unwrap_or_else(PoisonError::into_inner).take();

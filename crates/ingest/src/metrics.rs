@@ -95,6 +95,18 @@ pub const SPOOL_FAILURES: Metric = Metric {
     help: "Writes and syncs of the spool that failed.",
     labels: &[],
 };
+/// Rows of the roster, without those that the topic has not shown yet.
+pub const ROSTER_ROWS: Metric = Metric {
+    name: "cardea_ingest_roster_rows",
+    help: "Attendees of the roster in memory.",
+    labels: &[],
+};
+/// 0 before the roster is read for the first time, and when it does not fit into memory.
+pub const ROSTER_WHOLE: Metric = Metric {
+    name: "cardea_ingest_roster_whole",
+    help: "1 if the whole roster is in memory.",
+    labels: &[],
+};
 /// Requests between their head and their answer.
 pub const IN_FLIGHT: Metric = Metric {
     name: "cardea_ingest_requests_in_flight",
@@ -135,6 +147,8 @@ pub struct IngestMetrics {
     drained: IntCounterVec,
     spool_unreadable: IntCounterVec,
     spool_failures: IntCounter,
+    roster_rows: IntGauge,
+    roster_whole: IntGauge,
 }
 
 /// A request that is being worked on; a sender that hangs up ends it as well.
@@ -163,6 +177,8 @@ impl IngestMetrics {
             drained: metrics.counters(&DRAINED),
             spool_unreadable: metrics.counters(&SPOOL_UNREADABLE),
             spool_failures: metrics.counter(&SPOOL_FAILURES),
+            roster_rows: metrics.gauge(&ROSTER_ROWS),
+            roster_whole: metrics.gauge(&ROSTER_WHOLE),
         }
     }
 
@@ -178,6 +194,12 @@ impl IngestMetrics {
     pub(crate) fn answered(&self, provider: Option<Provider>, outcome: &'static str) {
         let provider = label(provider);
         self.requests.with_label_values(&[provider, outcome]).inc();
+    }
+
+    pub(crate) fn roster(&self, rows: usize, whole: bool) {
+        self.roster_rows
+            .set(i64::try_from(rows).unwrap_or(i64::MAX));
+        self.roster_whole.set(whole.into());
     }
 
     pub(crate) fn log_dropped(&self, outcome: &str) {

@@ -15,6 +15,7 @@ use std::{fs, io};
 use events::{Provider, Time};
 use ipnet::IpNet;
 use providers::Key;
+use serde::Deserialize;
 
 use live::Watched;
 use rate::Rate;
@@ -41,10 +42,28 @@ pub struct Source {
     pub body_bytes_max: Option<usize>,
     /// Its own window, where it sets one.
     pub replay_window: Option<Duration>,
+    pub(crate) doors: Doors,
     rate: Option<Rate>,
     keys: Vec<TimedKey>,
     /// Empty allows every peer.
     allow_from: Vec<IpNet>,
+}
+
+/// What a scan is answered whose credential the roster does not show.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Doors {
+    /// The roster does not know it.
+    pub(crate) unknown_credential: Door,
+    /// The roster is not there to be asked, or not all of it.
+    pub(crate) without_roster: Door,
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Door {
+    #[default]
+    Deny,
+    Grant,
 }
 
 /// A key and when it counts.
@@ -286,6 +305,8 @@ pub(crate) mod tests {
                 one("alocity", "secrets: [{text: s}], replay_window: soon"),
                 one("genea", "secrets: [{text: s}], replay_window: 5m"),
                 one("genea", "secrets: [{text: s}], requests_per_second: 0"),
+                one("genea", "secrets: [{text: s}], unknown_credential: grant"),
+                one("gxp", "secrets: [{text: s}], without_roster: open"),
                 one("genea", secret).replace("id: hq", "id: a/b"),
                 one("genea", secret).replace("tenant: acme", "tenant: ''"),
                 one("genea", secret) + &one("genea", secret)["sources:\n".len()..],

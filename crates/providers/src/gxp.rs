@@ -42,7 +42,7 @@ use outgoing::Outgoing;
 use crate::delivery::{Delivery, Headers, Proof, Refusal, prove};
 use crate::draft::{self, Draft, Reason, Unmappable, full_name};
 use crate::json::{Fields, NotJson};
-use crate::roster::{Row, Sync, SyncMode};
+use crate::roster::{Asked, Row, Sync, SyncMode};
 use crate::{Key, Raw};
 
 const GXP_SIGNATURE: &str = "x-gxp-signature";
@@ -161,12 +161,22 @@ pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
     })
 }
 
+/// Reads a body that was taken.
+pub(crate) fn asked(delivery: &Delivery) -> Option<Asked> {
+    let fields = Fields::parse(&delivery.body).ok()?;
+    match Message::read(&delivery.tail, fields).ok()? {
+        Message::AccessEvent(scan) => Some(Asked::Scan(scan.asked(&delivery.tenant))),
+        Message::AttendeeSync(sync) => Some(Asked::Sync(sync.asked(&delivery.tenant))),
+        Message::GatewayStatus(_) | Message::Cvent(_) | Message::Outgoing(_) => None,
+    }
+}
+
 /// Returns the rows of a sync that its record writes to the roster; none of anything else.
 pub(crate) fn roster_rows(raw: &Raw<'_>) -> Vec<Row> {
     let read = |fields| Message::read(raw.tail, fields).ok();
     match Fields::parse(raw.body).ok().and_then(read) {
         Some(Message::AttendeeSync(sync)) => {
-            let Sync { mode, rows } = sync.asked(raw.tenant);
+            let Sync { mode, rows, .. } = sync.asked(raw.tenant);
             match (&raw.decision, mode) {
                 (Some(decision), _) => decision.written(rows),
                 (None, SyncMode::Upsert) => rows,

@@ -13,6 +13,7 @@
 //!   only look alike in an answer.
 //! - *What does a sync do to a row?* It replaces it. None removes one.
 
+mod answer;
 mod decision;
 
 use std::fmt;
@@ -20,8 +21,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{Raw, gxp};
+use crate::{Raw, Refusal, Verified, gxp};
 
+pub use answer::{Results, Ruling};
 pub use decision::Decision;
 
 const ID_BITS: u32 = 53;
@@ -57,6 +59,41 @@ pub struct Sync {
     pub mode: SyncMode,
     /// In the order of the sync; one attendee may stand there twice.
     pub rows: Vec<Row>,
+    /// Those of its attendees that are no rows.
+    pub errors: Vec<RowError>,
+}
+
+/// An attendee of a sync that cannot be taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowError {
+    /// Counted from 0, in the sync as it came.
+    pub row: usize,
+    pub refusal: Refusal,
+}
+
+/// A scan that asks whether it may pass.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Scan {
+    pub tenant: String,
+    pub credential: String,
+}
+
+/// What a delivery asks of the roster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    Scan(Scan),
+    Sync(Sync),
+}
+
+/// What becomes of a row of a sync.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    Created,
+    Updated,
+    /// It says what the roster says; it is written all the same, as a view may be late.
+    Unchanged,
+    /// Its mode does not let it be written.
+    Refused,
 }
 
 /// A row or a decision that Cardea did not write.
@@ -82,6 +119,25 @@ impl SyncMode {
             "create" => Some(Self::Create),
             "update" => Some(Self::Update),
             _ => None,
+        }
+    }
+
+    /// Says what becomes of a row, given what the roster holds of that attendee.
+    pub fn judge(self, before: Option<&Attendee>, row: &Attendee) -> Judged {
+        match (self, before) {
+            (Self::Create, Some(_)) | (Self::Update, None) => Judged::Refused,
+            (Self::Upsert | Self::Create, None) => Judged::Created,
+            (Self::Upsert | Self::Update, Some(before)) if before == row => Judged::Unchanged,
+            (Self::Upsert | Self::Update, Some(_)) => Judged::Updated,
+        }
+    }
+
+    /// Says what becomes of a row while it is not known what the roster holds of that attendee: the
+    /// sync is believed, as a row that is lost is worse than one too many.
+    pub fn believe(self) -> Judged {
+        match self {
+            Self::Upsert | Self::Create => Judged::Created,
+            Self::Update => Judged::Updated,
         }
     }
 }
@@ -124,6 +180,19 @@ pub fn read(key: &[u8], value: Option<&[u8]>) -> Result<(RowKey, Option<Attendee
     Ok((key, attendee.map_err(|_| Unreadable)?))
 }
 
+/// Returns what a delivery asks of the roster; most ask nothing.
+pub fn asked(verified: &Verified) -> Option<Asked> {
+    let delivery = verified.delivery();
+    match delivery.provider {
+        events::Provider::Gxp => gxp::asked(delivery),
+        events::Provider::Glofox
+        | events::Provider::Alocity
+        | events::Provider::Genea
+        | events::Provider::Accessgrid
+        | events::Provider::Cvent => None,
+    }
+}
+
 /// Returns the rows that a raw record writes, in the order of its sync; none if it is no sync.
 ///
 /// Which rows a `create` or an `update` may write is what ingest decided and answered: without its
@@ -157,5 +226,11 @@ impl fmt::Debug for RowKey {
 impl fmt::Debug for Attendee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attendee").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Scan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scan").finish_non_exhaustive()
     }
 }

@@ -40,15 +40,15 @@ def kinds() -> Iterator[Kind]:
     bare = {"gateway_id": ID, "status": "online"}
     yield incoming("mqtt-gateway-status bare", bare, "device.online", by_delivery=True)
 
-    # No roster decides yet.
-    yield incoming("access-event", SCAN, "access.requested")
+    # No sync brought an attendee with that credential.
+    yield incoming("access-event", SCAN, "access.denied")
     own_path = SCAN | {"scan_type": "rfid"}
     yield Kind(
         "gxp",
         "access-event under /hooks",
         hook("gxp", "access-event"),
         compact(own_path),
-        ("access.requested",),
+        ("access.denied",),
     )
 
     for event_type, ce_type in REGISTRATIONS.items():

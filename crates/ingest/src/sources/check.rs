@@ -16,7 +16,7 @@ use serde_saphyr::Spanned;
 use super::file::{Entry, Secret};
 use super::live::Watched;
 use super::rate::Rate;
-use super::{Source, Sources, TimedKey};
+use super::{Doors, Source, Sources, TimedKey};
 use crate::config::BODY_BYTES_MAX;
 use crate::front::network;
 
@@ -127,6 +127,10 @@ fn source(entry: &Entry, line: u64, vault: &Vault<'_>) -> Result<Source, (u64, S
         tenant: entry.tenant.as_str().into(),
         body_bytes_max: body_bytes_max(entry).map_err(|reason| (line, reason))?,
         replay_window: replay_window(entry, provider).map_err(|reason| (line, reason))?,
+        doors: Doors {
+            unknown_credential: entry.unknown_credential.unwrap_or_default(),
+            without_roster: entry.without_roster.unwrap_or_default(),
+        },
         rate: rate(entry).map_err(|reason| (line, reason))?,
         keys: keys(entry, provider, vault)?,
         allow_from: networks(&entry.allow_from).map_err(|reason| (line, reason))?,
@@ -153,6 +157,12 @@ fn check_needed(entry: &Entry) -> Result<(), String> {
 fn check_combination(entry: &Entry, provider: Provider) -> Result<(), String> {
     if !entry.gxp_paths.is_empty() && provider != Provider::Gxp {
         return Err("gxp_paths: only a source of provider gxp has them".to_owned());
+    }
+    let door = entry.unknown_credential.or(entry.without_roster);
+    if door.is_some() && provider != Provider::Gxp {
+        return Err(
+            "unknown_credential, without_roster: only a source of provider gxp has them".to_owned(),
+        );
     }
     if let Some(path) = entry
         .gxp_paths

@@ -7,6 +7,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_saphyr::{Error, Spanned};
 
+use super::Door;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -29,6 +31,8 @@ pub(super) struct Entry {
     pub(super) replay_window: Option<String>,
     #[serde(default)]
     pub(super) gxp_paths: Vec<String>,
+    pub(super) unknown_credential: Option<Door>,
+    pub(super) without_roster: Option<Door>,
 }
 
 #[derive(Deserialize)]
@@ -43,7 +47,7 @@ pub(super) struct Secret {
 }
 
 /// Fields whose names a fault may show: what else stands before a value may be part of a secret.
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 18] = [
     "sources",
     "id",
     "provider",
@@ -55,6 +59,8 @@ const FIELDS: [&str; 16] = [
     "requests_per_second",
     "replay_window",
     "gxp_paths",
+    "unknown_credential",
+    "without_roster",
     "env",
     "file",
     "text",

@@ -71,7 +71,9 @@ async fn each_provider_is_answered_as_it_counts_success() {
         let answer = ingest.post(path, &header, body.as_bytes()).await;
         assert_eq!(answer.status, 200, "{path} {answer:?}");
         let wants = match path {
-            "/hooks/gxp/access-event" | "/webhook/v1/access-event" => r#"{"success":true}"#,
+            "/hooks/gxp/access-event" | "/webhook/v1/access-event" => {
+                r#"{"access_granted":false,"attendee":null,"success":true}"#
+            }
             "/hooks/accessgrid" => r#"{"received":true}"#,
             "/hooks/glofox" => r#"{"status":"accepted"}"#,
             _ => "",

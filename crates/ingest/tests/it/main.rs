@@ -11,5 +11,6 @@ mod own_kafka;
 mod refuses;
 mod reload;
 mod request_log;
+mod roster;
 mod starts;
 mod unavailable;

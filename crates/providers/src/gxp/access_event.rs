@@ -6,7 +6,7 @@ use super::required;
 use crate::Refusal;
 use crate::draft::{Draft, Identity};
 use crate::json::Fields;
-use crate::roster::Decision;
+use crate::roster::{Decision, Scan};
 
 pub(super) struct AccessEvent<'a> {
     reader_id: String,
@@ -29,6 +29,14 @@ impl<'a> AccessEvent<'a> {
 
     pub(super) fn key(&self) -> String {
         format!("reader/{}", self.reader_id)
+    }
+
+    /// Turns it into what it asks of the roster.
+    pub(super) fn asked(self, tenant: &str) -> Scan {
+        Scan {
+            tenant: tenant.to_owned(),
+            credential: self.credential_value,
+        }
     }
 
     pub(super) fn draft(self, decision: Option<&Decision>) -> Draft {

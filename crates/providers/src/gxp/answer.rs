@@ -43,15 +43,16 @@ pub(crate) fn answer(tail: &str, outcome: &Outcome) -> Answer {
     }
 }
 
-/// Neither a decision nor counts: no roster stands behind the answer yet, and an invented
-/// `access_granted` would open a door.
+/// A scan and a sync are answered from the roster; here are those alone that are kept though they
+/// cannot be read, and what cannot be read opens no door.
 fn accepted(endpoint: Endpoint) -> Value {
     match endpoint {
         Endpoint::GatewayStatus => json!({ "success": true, "message": "Status updated" }),
         Endpoint::Cvent => json!({ "success": true, "message": "Event received" }),
-        Endpoint::AccessEvent | Endpoint::AttendeeSync | Endpoint::Outgoing => {
-            json!({ "success": true })
+        Endpoint::AccessEvent => {
+            json!({ "success": true, "access_granted": false, "attendee": null })
         }
+        Endpoint::AttendeeSync | Endpoint::Outgoing => json!({ "success": true }),
     }
 }
 

@@ -14,7 +14,7 @@ use super::{bounded, missing, person, required};
 use crate::Refusal;
 use crate::draft::{Draft, Identity};
 use crate::json::Fields;
-use crate::roster::{Attendee, Row, RowKey, Sync, SyncMode};
+use crate::roster::{Attendee, Row, RowError, RowKey, Sync, SyncMode};
 
 const ATTENDEES_MAX: usize = 10_000;
 const EXTERNAL_ID: &str = "attendees.*.external_id";
@@ -29,6 +29,7 @@ pub(super) struct AttendeeSync<'a> {
     sync_mode: Option<String>,
     mode: SyncMode,
     attendees: Vec<Synced<'a>>,
+    errors: Vec<RowError>,
 }
 
 struct Synced<'a> {
@@ -39,7 +40,8 @@ struct Synced<'a> {
 }
 
 impl<'a> AttendeeSync<'a> {
-    /// Refuses the whole sync for one attendee without an id, as the caller learns of it then.
+    /// Leaves out attendees that cannot be taken, as the caller learns of each; with none that can,
+    /// the whole sync is refused.
     pub(super) fn read(mut fields: Fields<'a>) -> Result<Self, Refusal> {
         let rows = fields.list("attendees");
         if rows.is_empty() {
@@ -51,14 +53,24 @@ impl<'a> AttendeeSync<'a> {
                 reason: "must not have more than 10000 items",
             });
         }
-        let rows = rows.into_iter().map(|row| Synced::read(row.into()));
+        let (mut attendees, mut errors) = (Vec::new(), Vec::new());
+        for (row, value) in rows.into_iter().enumerate() {
+            match Synced::read(value.into()) {
+                Ok(synced) => attendees.push(synced),
+                Err(refusal) => errors.push(RowError { row, refusal }),
+            }
+        }
+        if attendees.is_empty() {
+            return Err(errors.remove(0).refusal);
+        }
         let sync_mode = fields.text("sync_mode");
         let mode = match &sync_mode {
             Some(text) => SyncMode::parse(text).ok_or(UNKNOWN_MODE)?,
             None => SyncMode::default(),
         };
         Ok(Self {
-            attendees: rows.collect::<Result<_, _>>()?,
+            attendees,
+            errors,
             team_slug: required(&mut fields, "team_slug")?,
             project_slug: required(&mut fields, "project_slug")?,
             sync_mode,
@@ -80,6 +92,7 @@ impl<'a> AttendeeSync<'a> {
         Sync {
             mode: self.mode,
             rows: self.attendees.into_iter().map(row).collect(),
+            errors: self.errors,
         }
     }
 
@@ -90,6 +103,7 @@ impl<'a> AttendeeSync<'a> {
             sync_mode,
             mode,
             attendees,
+            errors: _,
         } = self;
         // An upsert does not tell which of the two it was.
         let (event_type, change) = match mode {

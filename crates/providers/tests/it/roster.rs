@@ -5,8 +5,10 @@ use std::collections::HashMap;
 use proptest::prelude::{Strategy, any, proptest};
 use providers::Provider::Gxp;
 use providers::Raw;
-use providers::roster::{self, Attendee, Decision, Row, RowKey};
-use serde_json::json;
+use providers::roster::{
+    self, Asked, Attendee, Decision, Judged, Results, Row, RowKey, Ruling, SyncMode,
+};
+use serde_json::{Value, json};
 
 use crate::given;
 
@@ -87,6 +89,95 @@ fn what_is_no_sync_writes_no_row() {
         let verified = given::verified(Gxp, sample.tail, sample.body.as_bytes());
         let rows = roster::rows(&given::raw(&verified));
         assert_eq!(rows.is_empty(), sample.name != SYNC, "{}", sample.name);
+    }
+}
+
+fn body(answer: &providers::Answer) -> Value {
+    assert_eq!(answer.status, 200);
+    answer.body.parse().unwrap()
+}
+
+#[test]
+fn a_sync_is_answered_in_the_documented_shape() {
+    let results = Results {
+        created: 5,
+        updated: 10,
+        skipped: 2,
+        errors: Vec::new(),
+    };
+    let expected = json!({
+        "success": true,
+        "results": { "created": 5, "updated": 10, "skipped": 2, "errors": [] },
+    });
+    assert_eq!(body(&results.answer()), expected);
+}
+
+#[test]
+fn a_scan_is_answered_in_the_documented_shape() {
+    let [row] = rows(DOCUMENTED, None).try_into().unwrap();
+    let id = row.key.id();
+    let expected = json!({
+        "success": true,
+        "access_granted": true,
+        "attendee": { "id": id, "first_name": "Jane", "last_name": "Smith" },
+    });
+    let granted = Ruling::Granted(Some(row));
+    assert_eq!(body(&granted.answer()), expected);
+    let attendee_id = Some(id);
+    assert_eq!(granted.decision(), Decision::Granted { attendee_id });
+    let stranger = json!({ "success": true, "access_granted": true, "attendee": null });
+    assert_eq!(body(&Ruling::Granted(None).answer()), stranger);
+    let denied = json!({ "success": true, "access_granted": false, "attendee": null });
+    for ruling in [Ruling::Denied, Ruling::Closed] {
+        assert_eq!(body(&ruling.answer()), denied);
+    }
+}
+
+#[test]
+fn an_attendee_that_cannot_be_taken_is_named_and_the_others_are_taken() {
+    let long = "x".repeat(256);
+    let sync = json!({
+        "team_slug": "t", "project_slug": "p",
+        "attendees": [{}, { "external_id": "2" }, { "external_id": "3", "email": long }],
+    });
+    let verified = given::verified(Gxp, SYNC, sync.to_string().as_bytes());
+    let Some(Asked::Sync(sync)) = roster::asked(&verified) else {
+        panic!("no sync");
+    };
+    assert_eq!(sync.rows.len(), 1);
+    let results = Results {
+        errors: sync.errors,
+        ..Results::default()
+    };
+    let expected = json!([
+        { "row": 0, "errors": {
+            "attendees.0.external_id": ["The attendees.0.external_id field is required"],
+        } },
+        { "row": 2, "errors": {
+            "attendees.2.email": [
+                "The attendees.2.email field must not be greater than 255 characters",
+            ],
+        } },
+    ]);
+    assert_eq!(body(&results.answer())["results"]["errors"], expected);
+}
+
+#[test]
+fn a_mode_writes_what_it_says() {
+    use Judged::{Created, Refused, Unchanged, Updated};
+    let named = |name: &str| Attendee {
+        first_name: Some(name.to_owned()),
+        ..Attendee::default()
+    };
+    let (old, new) = (named("old"), named("new"));
+    for (mode, unknown, same, other) in [
+        (SyncMode::Upsert, Created, Unchanged, Updated),
+        (SyncMode::Create, Created, Refused, Refused),
+        (SyncMode::Update, Refused, Unchanged, Updated),
+    ] {
+        assert_eq!(mode.judge(None, &new), unknown);
+        assert_eq!(mode.judge(Some(&new), &new), same);
+        assert_eq!(mode.judge(Some(&old), &new), other);
     }
 }
 
