@@ -19,6 +19,8 @@ use view::{Plan, Reckoned, View};
 
 const POLL: Duration = Duration::from_millis(100);
 const BACKOFF: Duration = Duration::from_secs(1);
+/// Ingest does not wait for Kafka when it is asked to end.
+const ASK: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
 pub(crate) struct Roster {
@@ -84,20 +86,20 @@ impl Roster {
     }
 
     fn follow_once(&self, stop: &Stop) -> Result<(), Failure> {
-        let mut table = Table::open(&self.cluster, &self.cluster.topic(Topic::Rosters))?;
-        table.load(|update| self.show(update))?;
-        self.write().set_loaded();
-        self.tell();
-        info!(rows = self.read().len(), "roster loaded");
+        let topic = self.cluster.topic(Topic::Rosters);
+        let mut table = Table::open_within(&self.cluster, &topic, ASK)?;
+        let mut loaded = false;
         while !stop.requested() {
-            let update = table.poll(POLL)?;
-            let changed = update.is_some();
-            update.into_iter().for_each(|update| self.show(update));
-            if changed {
-                self.tell();
-            } else {
-                self.write().tidy(Instant::now());
+            match table.poll(POLL)? {
+                Some(update) => self.show(update),
+                None => self.write().tidy(Instant::now()),
             }
+            if table.is_loaded() && !loaded {
+                loaded = true;
+                self.write().set_loaded();
+                info!(rows = self.read().len(), "roster loaded");
+            }
+            self.tell();
         }
         Ok(())
     }

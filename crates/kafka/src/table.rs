@@ -13,7 +13,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::config::{Cluster, Isolation};
 use crate::failure::Failure;
 use crate::scan::{away, fatal_only};
-use crate::tail::partitions;
+use crate::tail::{ASK, partitions};
 
 const STEP: Duration = Duration::from_millis(100);
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,10 +35,15 @@ pub struct Table {
 impl Table {
     /// Begins to read; the topic must exist.
     pub fn open(cluster: &Cluster, topic: &str) -> Result<Self, Failure> {
+        Self::open_within(cluster, topic, ASK)
+    }
+
+    /// Does the same for a caller that must not be held up: fails if no broker answers in that time.
+    pub fn open_within(cluster: &Cluster, topic: &str, ask: Duration) -> Result<Self, Failure> {
         let reader = cluster
             .reader(Isolation::Committed)
             .map_err(|error| Failure::of("create reader", error))?;
-        let unread: BTreeSet<i32> = partitions(&reader, topic)?.into_iter().collect();
+        let unread: BTreeSet<i32> = partitions(&reader, topic, ask)?.into_iter().collect();
         let mut list = TopicPartitionList::new();
         for number in unread.iter().copied() {
             list.add_partition_offset(topic, number, Offset::Beginning)
@@ -53,7 +58,7 @@ impl Table {
     /// Hands over all rows that the topic holds now.
     pub fn load(&mut self, mut on_update: impl FnMut(Update)) -> Result<(), Failure> {
         let mut deadline = Instant::now() + PATIENCE;
-        while !self.unread.is_empty() {
+        while !self.is_loaded() {
             let unread = self.unread.len();
             let update = self.poll(STEP)?;
             if update.is_some() || self.unread.len() < unread {
@@ -64,6 +69,11 @@ impl Table {
             update.into_iter().for_each(&mut on_update);
         }
         Ok(())
+    }
+
+    /// Tells whether all that the topic held at first has been handed over.
+    pub fn is_loaded(&self) -> bool {
+        self.unread.is_empty()
     }
 
     /// Waits for the next change.

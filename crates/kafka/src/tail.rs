@@ -12,7 +12,7 @@ use crate::config::{Cluster, Isolation};
 use crate::failure::Failure;
 use crate::scan::fatal_only;
 
-const ASK: Duration = Duration::from_secs(10);
+pub(crate) const ASK: Duration = Duration::from_secs(10);
 const HEARSAY: Duration = Duration::from_secs(5);
 const ASK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -40,7 +40,7 @@ impl Tail {
             .map_err(|error| Failure::of("create reader", error))?;
         let mut list = TopicPartitionList::new();
         for topic in topics {
-            for number in partitions(&reader, topic)? {
+            for number in partitions(&reader, topic, ASK)? {
                 list.add_partition_offset(topic, number, offset(start))
                     .map_err(|error| Failure::of("name an offset", error))?;
             }
@@ -68,11 +68,15 @@ impl Tail {
 
 /// Asks for the partitions of a topic, which must exist. A broker that has just started may not
 /// know of it yet: that there is none is believed when it is said for a while.
-pub(crate) fn partitions(reader: &BaseConsumer, topic: &str) -> Result<Vec<i32>, Failure> {
+pub(crate) fn partitions(
+    reader: &BaseConsumer,
+    topic: &str,
+    ask: Duration,
+) -> Result<Vec<i32>, Failure> {
     let deadline = Instant::now() + HEARSAY;
     loop {
         let metadata = reader
-            .fetch_metadata(Some(topic), ASK)
+            .fetch_metadata(Some(topic), ask)
             .map_err(|error| Failure::of("read metadata", error))?;
         let found = metadata.topics().first();
         let numbers: Vec<i32> = found.map_or(Vec::new(), |found| {
