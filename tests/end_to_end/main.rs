@@ -9,4 +9,5 @@ mod own_kafka;
 mod program;
 mod quarantine;
 mod readme;
+mod roster;
 mod sender;
