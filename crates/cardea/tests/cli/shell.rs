@@ -152,7 +152,19 @@ fn a_source_whose_secrets_are_all_expired_is_named_when_ingest_starts() {
     let file = sources_file(&format!("sources:\n- {source}\n"));
     let path = file.path().to_str().unwrap();
     // Ends after it has read the sources.
-    let output = cardea(&["ingest", "--sources", path, "--body-memory-max", "1"]);
+    let no_certificate = [
+        "--ingest-tls-cert",
+        "/none.crt",
+        "--ingest-tls-key",
+        "/none.key",
+    ];
+    let output = cardea(
+        &[
+            &["ingest", "--sources", path, "--no-spool"],
+            &no_certificate[..],
+        ]
+        .concat(),
+    );
     assert_eq!(output.status.code(), CONFIG);
     let said = stderr(&output).lines().find(|line| line.contains("ERROR"));
     assert!(
