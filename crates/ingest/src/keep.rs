@@ -58,7 +58,7 @@ pub(crate) struct Kept<'a> {
 pub struct RawRecord {
     pub topic: String,
     pub partition: i32,
-    /// `None` where Kafka did not say it, and of a delivery that was accepted into the spool.
+    /// `None` of a delivery that was accepted into the spool.
     pub offset: Option<i64>,
 }
 
@@ -121,7 +121,7 @@ impl Keeper {
             Durable::InKafka { offset } => {
                 let seconds = began_at.elapsed().as_secs_f64();
                 self.metrics.acknowledged(delivery.provider, seconds);
-                offset
+                Some(offset)
             }
             Durable::InSpool => None,
         };

@@ -131,7 +131,7 @@ impl<T: Send + Sync + 'static> ProducerContext<NoCustomPartitioner> for Reports<
     fn delivery(&self, result: &DeliveryResult<'_>, token: Box<T>) {
         let refused_before = self.refusing.swap(result.is_err(), Ordering::Relaxed);
         let ended = match result {
-            Ok(record) => Ok(Written::at(record.partition(), record.offset())),
+            Ok(record) => Written::at(record.partition(), record.offset()),
             Err((error, _)) => {
                 if !refused_before {
                     warn!(%error, "kafka refuses a record");

@@ -29,8 +29,7 @@ pub struct Producer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     pub partition: i32,
-    /// `None` where the broker knew the record already: it was sent twice, the first answer lost.
-    pub offset: Option<i64>,
+    pub offset: i64,
 }
 
 /// Why a record is not known to be written.
@@ -45,10 +44,13 @@ pub enum SendError {
 }
 
 impl Written {
-    pub(crate) fn at(partition: i32, offset: i64) -> Self {
-        Self {
-            partition,
-            offset: (offset >= 0).then_some(offset),
+    /// Believes only an acknowledgement that says where the record is. The client reports a batch
+    /// as written without one when a later batch was, also where the broker had refused the first:
+    /// a partition that knows nothing of a producer begins with any sequence.
+    pub(crate) fn at(partition: i32, offset: i64) -> Result<Self, SendError> {
+        match offset {
+            0.. => Ok(Self { partition, offset }),
+            _ => Err(SendError::Unacknowledged),
         }
     }
 }
@@ -77,7 +79,7 @@ impl Producer {
             Err((error, _)) => Err(error),
         };
         match ended {
-            Ok(delivered) => Ok(Written::at(delivered.partition, delivered.offset)),
+            Ok(delivered) => Written::at(delivered.partition, delivered.offset),
             Err(error) => {
                 self.replace_if_fatal(producer);
                 Err(sort(&error))
@@ -149,5 +151,21 @@ fn future_record<'a>(record: &Record<'a>) -> FutureRecord<'a, [u8], [u8]> {
 impl fmt::Debug for Producer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Producer").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_acknowledgement_that_names_no_place_is_none() {
+        let written = Written::at(3, 0).unwrap();
+        assert_eq!((written.partition, written.offset), (3, 0));
+        // What librdkafka has for "no offset", and what a broker sends.
+        for offset in [-1_001, -1] {
+            let refused = Written::at(3, offset).unwrap_err();
+            assert!(matches!(refused, SendError::Unacknowledged));
+        }
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Token {
 /// Where a delivery is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durable {
-    InKafka { offset: Option<i64> },
+    InKafka { offset: i64 },
     InSpool,
 }
 
