@@ -9,7 +9,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::message::{Header, Message, OwnedHeaders};
 use rdkafka::producer::{
     BaseProducer, BaseRecord, DeliveryResult, NoCustomPartitioner, Producer, ProducerContext,
 };
@@ -79,9 +79,7 @@ impl Transactor {
             .set("linger.ms", "5")
             .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
             .set("compression.type", "zstd")
-            .set("queue.buffering.max.kbytes", "65536")
-            // What was written needs no event of its own: `drain` counts what is not.
-            .set("delivery.report.only.error", "true");
+            .set("queue.buffering.max.kbytes", "65536");
         Self {
             config,
             producer: None,
@@ -251,7 +249,8 @@ impl ProducerContext<NoCustomPartitioner> for Failed {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if result.is_err() {
+        // Without an offset the client only concludes it from a later batch that was written.
+        if !result.as_ref().is_ok_and(|record| record.offset() >= 0) {
             self.0.store(true, Ordering::Release);
         }
     }
