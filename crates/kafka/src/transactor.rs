@@ -18,6 +18,7 @@ use tracing::debug;
 use crate::config::Cluster;
 use crate::failure::Failure;
 use crate::group::{Partition, list_at};
+use crate::producer::Written;
 use crate::topics::RECORD_BYTES_MAX;
 
 /// A broker ends a transaction that its owner has left after this time, so that readers of
@@ -249,8 +250,11 @@ impl ProducerContext<NoCustomPartitioner> for Failed {
     type DeliveryOpaque = ();
 
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        // Without an offset the client only concludes it from a later batch that was written.
-        if !result.as_ref().is_ok_and(|record| record.offset() >= 0) {
+        let written = result.as_ref().is_ok_and(|record| {
+            let written = Written::at(record.partition(), record.offset());
+            written.is_ok()
+        });
+        if !written {
             self.0.store(true, Ordering::Release);
         }
     }

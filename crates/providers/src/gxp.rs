@@ -161,35 +161,37 @@ pub(crate) fn map(raw: &Raw<'_>) -> Result<Vec<Draft>, Unmappable> {
     })
 }
 
-/// Reads a body that was taken.
+/// Returns what a body that was taken asks of the roster.
 pub(crate) fn asked(delivery: &Delivery) -> Option<Asked> {
-    let fields = Fields::parse(&delivery.body).ok()?;
-    match Message::read(&delivery.tail, fields).ok()? {
-        Message::AccessEvent(scan) => Some(Asked::Scan(scan.asked(&delivery.tenant))),
-        Message::AttendeeSync(sync) => Some(Asked::Sync(sync.asked(&delivery.tenant))),
-        Message::GatewayStatus(_) | Message::Cvent(_) | Message::Outgoing(_) => None,
+    let fields = || Fields::parse(&delivery.body).ok();
+    match Endpoint::of(&delivery.tail) {
+        Endpoint::AccessEvent => {
+            let scan = AccessEvent::read(fields()?).ok()?;
+            Some(Asked::Scan(scan.asked(&delivery.tenant)))
+        }
+        Endpoint::AttendeeSync => {
+            let sync = AttendeeSync::read(fields()?).ok()?;
+            Some(Asked::Sync(sync.asked(&delivery.tenant)))
+        }
+        Endpoint::GatewayStatus | Endpoint::Cvent | Endpoint::Outgoing => None,
     }
 }
 
-/// Returns the rows of a sync that its record writes to the roster; none of anything else.
+/// Returns the rows of a sync that its record writes to the roster; none of anything else, which is
+/// not even read.
 pub(crate) fn roster_rows(raw: &Raw<'_>) -> Vec<Row> {
-    let read = |fields| Message::read(raw.tail, fields).ok();
-    match Fields::parse(raw.body).ok().and_then(read) {
-        Some(Message::AttendeeSync(sync)) => {
-            let Sync { mode, rows, .. } = sync.asked(raw.tenant);
-            match (&raw.decision, mode) {
-                (Some(decision), _) => decision.written(rows),
-                (None, SyncMode::Upsert) => rows,
-                (None, SyncMode::Create | SyncMode::Update) => Vec::new(),
-            }
-        }
-        Some(
-            Message::GatewayStatus(_)
-            | Message::AccessEvent(_)
-            | Message::Cvent(_)
-            | Message::Outgoing(_),
-        )
-        | None => Vec::new(),
+    if Endpoint::of(raw.tail) != Endpoint::AttendeeSync {
+        return Vec::new();
+    }
+    let fields = Fields::parse(raw.body).ok();
+    let Some(sync) = fields.and_then(|fields| AttendeeSync::read(fields).ok()) else {
+        return Vec::new();
+    };
+    let Sync { mode, rows, .. } = sync.asked(raw.tenant);
+    match (&raw.decision, mode) {
+        (Some(decision), _) => decision.written(rows),
+        (None, SyncMode::Upsert) => rows,
+        (None, SyncMode::Create | SyncMode::Update) => Vec::new(),
     }
 }
 

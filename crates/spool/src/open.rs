@@ -56,21 +56,7 @@ pub fn open(dir: &Path, bytes_max: u64, disk: Box<dyn Disk>) -> Result<Opened, O
         dir: dir.to_owned(),
         source,
     };
-    let made = DirBuilder::new()
-        .recursive(true)
-        .mode(OWNER_ONLY)
-        .create(dir);
-    made.map_err(unusable)?;
-    if let Some(parent) = dir.parent() {
-        let parent = if parent.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            parent
-        };
-        File::open(parent)
-            .and_then(|it| it.sync_all())
-            .map_err(unusable)?;
-    }
+    make(dir).map_err(unusable)?;
     let lock = File::create(dir.join(LOCK)).map_err(unusable)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -94,6 +80,17 @@ pub fn open(dir: &Path, bytes_max: u64, disk: Box<dyn Disk>) -> Result<Opened, O
         writer,
         found: left.found,
     })
+}
+
+/// Makes the folder if it is not there, its name durable.
+fn make(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let mut folder = DirBuilder::new();
+    folder.recursive(true).mode(OWNER_ONLY).create(dir)?;
+    let parent = dir.parent().filter(|it| !it.as_os_str().is_empty());
+    File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Lists the segments by number, and deletes releases whose entries are gone.
